@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: 0BSD
+"""Repeat a request by datagram until an answer comes.
+
+Run it::
+
+    python datagram_request.py
+
+The child that serves leaves the first request unanswered, as if it were
+lost:
+
+.. testcode::
+
+    from ipc_examples.datagram_request import ask_child
+
+    for line in ask_child(b"Half a league?"):
+        print(line)
+
+.. testoutput::
+
+    request 1: no answer
+    request 2 -->Half a league onward
+"""
+
+import argparse
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from typing import NoReturn
+
+ANSWER = b"Half a league onward"
+PATIENCE = 0.2  # seconds to wait for an answer
+TRIES = 5
+
+
+def ask_child(question: bytes) -> Iterator[str]:
+    """Fork a server, ask it, and yield a line for each try.
+
+    :raises OSError: if there is no room for a socket or a process
+    :raises TimeoutError: if no try was answered
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        child = os.fork()
+        if child == 0:
+            answer_second_and_exit(server)
+        try:
+            yield from ask(server.getsockname(), question)
+        finally:
+            os.kill(child, signal.SIGTERM)
+            os.waitpid(child, 0)
+
+
+def ask(server: tuple[str, int], question: bytes) -> Iterator[str]:
+    """Ask *server* until it answers; yield a line for each try.
+
+    :raises TimeoutError: if no try was answered
+
+    See :manpage:`sendto(2)` and :manpage:`recvfrom(2)`.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(PATIENCE)
+        for number in range(1, TRIES + 1):
+            client.sendto(question, server)
+            try:
+                answer, sender = client.recvfrom(1024)
+            except TimeoutError:
+                yield f"request {number}: no answer"
+                continue
+            if sender == server:  # anybody can send us a datagram
+                yield f"request {number} -->{answer.decode()}"
+                return
+    raise TimeoutError(f"no answer to {TRIES} requests")
+
+
+def answer_second_and_exit(server: socket.socket) -> NoReturn:
+    """In the child: leave one request unanswered, answer the next."""
+    status = 1
+    try:
+        server.recvfrom(1024)
+        _, client = server.recvfrom(1024)
+        server.sendto(ANSWER, client)
+        status = 0
+    except OSError as error:
+        print(f"datagram_request: child: {error}", file=sys.stderr)
+    finally:
+        os._exit(status)
+
+
+def main() -> int:
+    """Print what became of each try; return the exit status."""
+    argparse.ArgumentParser(description="Ask, and ask again.").parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    try:
+        for line in ask_child(b"Half a league?"):
+            print(line, flush=True)
+    except OSError as error:
+        print(f"datagram_request: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

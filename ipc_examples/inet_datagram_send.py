@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: 0BSD
+"""Send one datagram to a host and port.
+
+Start inet_datagram_receive.py, then run, with the port that it shows::
+
+    python inet_datagram_send.py HOST PORT
+
+.. testcode::
+
+    import socket
+    from ipc_examples.inet_datagram_send import send
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        send("localhost", receiver.getsockname()[1], b"The sea is calm")
+        print(receiver.recv(1024))
+
+.. testoutput::
+
+    b'The sea is calm'
+"""
+
+import argparse
+import contextlib
+import signal
+import socket
+import sys
+
+MESSAGE = b"The sea is calm tonight, the tide is full . . .\0"
+PATIENCE = 0.1  # seconds in which a refusal may come back
+
+
+def send(host: str, port: int, message: bytes) -> None:
+    """Send *message* as one datagram to *host*.
+
+    Where *host* has several addresses, as ``localhost`` has, the next is
+    tried when one refuses.
+
+    :raises OSError: if *host* is unknown, or its last address refuses
+
+    See :manpage:`getaddrinfo(3)` and :manpage:`udp(7)`, "Error handling".
+    """
+    refusal: OSError | None = None
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+        host, port, type=socket.SOCK_DGRAM
+    ):
+        with socket.socket(family, kind, protocol) as sender:
+            try:
+                sender.connect(address)  # only then do refusals reach us
+                sender.send(message)
+                await_refusal(sender)
+            except OSError as error:
+                refusal = error
+            else:
+                return
+    raise refusal or OSError("no address")
+
+
+def await_refusal(sender: socket.socket) -> None:
+    """Return when nothing has come back for PATIENCE seconds.
+
+    :raises ConnectionRefusedError: if nobody receives at that port
+    """
+    sender.settimeout(PATIENCE)
+    with contextlib.suppress(TimeoutError):
+        sender.recv(1)
+
+
+def port_number(text: str) -> int:
+    """Return *text* as a port number.
+
+    :raises argparse.ArgumentTypeError: if it is none
+    """
+    if text.isascii() and text.isdigit() and int(text) in range(1, 65536):
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not from 1 to 65535")
+
+
+def main() -> int:
+    """Send the message; return the exit status."""
+    parser = argparse.ArgumentParser(description="Send one datagram.")
+    parser.add_argument("host", metavar="HOST")
+    parser.add_argument("port", metavar="PORT", type=port_number)
+    to = parser.parse_args()
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    try:
+        send(to.host, to.port, MESSAGE)
+    except (OSError, UnicodeError) as error:
+        where = f"{to.host} port {to.port}"
+        print(f"inet_datagram_send: {where}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

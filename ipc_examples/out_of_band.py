@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: 0BSD
+"""Let one urgent byte overtake the data that was sent before it.
+
+Run it::
+
+    python out_of_band.py
+
+The receiver learns of the byte by a signal, and takes it first:
+
+.. testcode::
+
+    from ipc_examples.out_of_band import receive_from_child
+
+    for line in receive_from_child(b"print all pages", b"!"):
+        print(line)
+
+.. testoutput::
+
+    SIGURG
+    urgent -->!
+    -->print all pages
+"""
+
+import argparse
+import fcntl
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from typing import NoReturn
+
+PATIENCE = 10.0  # seconds to wait for a child that may have died
+
+
+def receive_from_child(ordinary: bytes, urgent: bytes) -> Iterator[str]:
+    """Yield what arrives, in the order in which it is noticed.
+
+    :param ordinary: sent first
+    :param urgent: the one byte that is sent after it, out of band
+    :raises OSError: if there is no room, or the child failed
+
+    See :manpage:`tcp(7)`, "Sockets API", and :manpage:`fcntl(2)`, F_SETOWN.
+    """
+    signals: list[str] = []
+    previous = signal.signal(
+        signal.SIGURG, lambda *_: signals.append("SIGURG")
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE)
+        child = os.fork()
+        if child == 0:
+            send_and_exit(listener.getsockname(), ordinary, urgent)
+        try:
+            with listener.accept()[0] as connection:
+                fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
+                connection.sendall(b"\0")  # ready: the child may send
+                select.select([], [], [connection], PATIENCE)
+                urgent = connection.recv(1, socket.MSG_OOB)
+                yield from signals
+                yield f"urgent -->{urgent.decode()}"
+                with connection.makefile("rb") as stream:
+                    yield f"-->{stream.read().decode()}"
+        finally:
+            signal.signal(signal.SIGURG, previous)
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status:
+        raise ChildProcessError(f"the child ended with status {status}")
+
+
+def send_and_exit(
+    address: tuple[str, int], ordinary: bytes, urgent: bytes
+) -> NoReturn:
+    """In the child: connect to *address*, send both, leave the process."""
+    status = 1
+    try:
+        with socket.create_connection(address) as connection:
+            connection.recv(1)
+            connection.sendall(ordinary)
+            connection.send(urgent, socket.MSG_OOB)
+        status = 0
+    except OSError as error:
+        print(f"out_of_band: child: {error}", file=sys.stderr)
+    finally:
+        os._exit(status)
+
+
+def main() -> int:
+    """Print what arrives; return the exit status."""
+    argparse.ArgumentParser(description="Send an urgent byte.").parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    try:
+        for line in receive_from_child(b"print all pages", b"!"):
+            print(line, flush=True)
+    except OSError as error:
+        print(f"out_of_band: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

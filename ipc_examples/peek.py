@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: 0BSD
+"""Peek at a stream to learn how long the next item is before taking it.
+
+Run it::
+
+    python peek.py
+
+An item is its size in four bytes, most significant first, then its text:
+
+.. testcode::
+
+    import socket
+    from ipc_examples.peek import packed, size_of_next, take
+
+    one, other = socket.socketpair()
+    with one, other:
+        one.sendall(packed("Half a league"))
+        print(size_of_next(other))
+        print(size_of_next(other), take(other))
+
+.. testoutput::
+
+    13
+    13 Half a league
+"""
+
+import argparse
+import signal
+import socket
+import struct
+import sys
+
+ITEMS = ("Half a league,", "half a league,", "half a league onward . . .")
+SIZE = struct.Struct("!I")  # "!" is network byte order
+LARGEST = 65536  # bytes; a size beyond it is not believed
+
+
+def packed(text: str) -> bytes:
+    """Return *text* as an item."""
+    data = text.encode()
+    return SIZE.pack(len(data)) + data
+
+
+def size_of_next(connection: socket.socket) -> int:
+    """Return the size of the next item in bytes; 0 at the end of the stream.
+
+    :raises ConnectionError: if the stream ends within a size, or it is absurd
+
+    See :manpage:`recv(2)`, flags ``MSG_PEEK`` and ``MSG_WAITALL``.
+    """
+    head = connection.recv(SIZE.size, socket.MSG_PEEK | socket.MSG_WAITALL)
+    if not head:
+        return 0
+    if len(head) < SIZE.size or not 0 < SIZE.unpack(head)[0] <= LARGEST:
+        raise ConnectionError(f"no size: {head!r}")
+    return int(SIZE.unpack(head)[0])
+
+
+def take(connection: socket.socket) -> str:
+    """Take the next item off *connection* and return its text.
+
+    :raises ConnectionError: if the stream ends before the item does
+    """
+    length = SIZE.size + size_of_next(connection)
+    item = connection.recv(length, socket.MSG_WAITALL)
+    if len(item) < length:
+        raise ConnectionError(f"{len(item)} bytes of {length}, then the end")
+    return item[SIZE.size :].decode(errors="backslashreplace")
+
+
+def main() -> int:
+    """Send items to oneself and take them one by one; return the status."""
+    argparse.ArgumentParser(description="Peek before reading.").parse_args()
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    one, other = socket.socketpair()
+    try:
+        with other:
+            with one:
+                one.sendall(b"".join(map(packed, ITEMS)))
+            while size := size_of_next(other):
+                print(f"{size} bytes wait")
+                print(f"-->{take(other)}", flush=True)
+    except OSError as error:
+        print(f"peek: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: 0BSD
+r"""Connect two programs by a pipe, as a shell does for ``prog1 | prog2``.
+
+Run it, each program in quotes with its arguments::
+
+    python pipeline.py "printf 'one\ntwo\n'" "wc -l"
+
+The result is the second program's exit status, as in a shell:
+
+.. testcode::
+
+    from ipc_examples.pipeline import run
+
+    print(run(["echo", "Bright star"], ["grep", "-q", "moon"]))
+
+.. testoutput::
+
+    1
+"""
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+
+
+def run(first: list[str], second: list[str]) -> int:
+    """Run *first* with its output piped to *second*; wait for both.
+
+    :returns: the exit status of *second*, or 128 + N if signal N ended it
+    :raises OSError: if there is no room for a pipe or a process
+
+    See :manpage:`pipe(2)` and :manpage:`waitpid(2)`.
+    """
+    children = []
+    reader, writer = os.pipe()
+    try:
+        children.append(start(first, stdin=0, stdout=writer))
+        children.append(start(second, stdin=reader, stdout=1))
+    finally:
+        os.close(reader)
+        os.close(writer)  # or the second program would never see the end
+        ends = [os.waitpid(child, 0)[1] for child in children]
+    status = os.waitstatus_to_exitcode(ends[-1])
+    return status if status >= 0 else 128 - status
+
+
+def start(command: list[str], *, stdin: int, stdout: int) -> int:
+    """Fork a child that becomes *command*; return its process id.
+
+    :param stdin: the descriptor that the program shall have as number 0
+    :param stdout: the descriptor that the program shall have as number 1
+    :raises OSError: if there is no room for a process
+
+    See :manpage:`fork(2)`, :manpage:`dup2(2)` and :manpage:`execvp(3)`.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            os.dup2(stdin, 0)
+            os.dup2(stdout, 1)
+            # Python ignores SIGPIPE, and exec would hand that on.
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            os.execvp(command[0], command)  # noqa: S606 - we are the shell
+        except OSError as error:
+            print(f"pipeline: {command[0]}: {error}", file=sys.stderr)
+        finally:
+            os._exit(127)  # as a shell does
+    return child
+
+
+def main() -> int:
+    """Run two programs joined by a pipe; return the second one's status."""
+    parser = argparse.ArgumentParser(description="Run PROG1 | PROG2.")
+    parser.add_argument("programs", metavar="PROG", nargs=2, type=shlex.split)
+    first, second = parser.parse_args().programs
+    if not (first and second):
+        parser.error("PROG is a command, not an empty string")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    try:
+        return run(first, second)
+    except OSError as error:
+        print(f"pipeline: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

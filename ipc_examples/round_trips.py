@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: 0BSD
+"""Measure how long a message takes to another process and back.
+
+Run it; each figure is the mean of COUNT round trips::
+
+    python round_trips.py [COUNT]
+
+.. testcode::
+
+    from ipc_examples.round_trips import measure
+
+    print(measure("pipe", count=10) > 0)
+
+.. testoutput::
+
+    True
+"""
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import time
+from typing import NoReturn
+
+CHANNELS = ("pipe", "UNIX stream", "UNIX datagram", "UDP", "TCP")
+MESSAGE = bytes(64)
+End = tuple[int, int]  # the descriptor to read from, and the one to write to
+
+
+def channel(name: str) -> tuple[End, End]:
+    """Open the channel called *name*; return both its ends."""
+    if name == "pipe":
+        (reader1, writer1), (reader2, writer2) = os.pipe(), os.pipe()
+        return (reader1, writer2), (reader2, writer1)
+    if name == "TCP":
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            one = socket.create_connection(listener.getsockname())
+            other, _ = listener.accept()
+        for end in one, other:  # send each message without delay
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    elif name == "UDP":
+        one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for end in one, other:
+            end.bind(("127.0.0.1", 0))
+        one.connect(other.getsockname())
+        other.connect(one.getsockname())
+    else:
+        stream = name == "UNIX stream"
+        style = socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
+        one, other = socket.socketpair(socket.AF_UNIX, style)
+    return (one.fileno(), one.detach()), (other.fileno(), other.detach())
+
+
+def measure(name: str, count: int) -> float:
+    """Return the mean time of *count* round trips in microseconds.
+
+    :param name: one of CHANNELS
+    :raises OSError: if there is no room, or the child failed
+    """
+    end, childs = channel(name)
+    child = os.fork()
+    if child == 0:
+        close(end)
+        echo_and_exit(childs, count)
+    try:
+        close(childs)
+        start = time.perf_counter()
+        for _ in range(count):
+            os.write(end[1], MESSAGE)
+            os.read(end[0], len(MESSAGE))
+        seconds = time.perf_counter() - start
+    finally:
+        close(end)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status:
+        raise ChildProcessError(f"the child ended with status {status}")
+    return seconds / count * 1e6
+
+
+def echo_and_exit(end: End, count: int) -> NoReturn:
+    """In the child: send *count* messages back, then leave the process."""
+    status = 1
+    try:
+        for _ in range(count):
+            os.write(end[1], os.read(end[0], len(MESSAGE)))
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def close(end: End) -> None:
+    """Close *end*, whether it is one descriptor or two."""
+    for descriptor in set(end):
+        os.close(descriptor)
+
+
+def whole(text: str) -> int:
+    """Return *text* as a number of round trips.
+
+    :raises argparse.ArgumentTypeError: if it is less than one
+    """
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than one")
+    return int(text)
+
+
+def main() -> int:
+    """Print one line for each kind of channel; return the exit status."""
+    parser = argparse.ArgumentParser(description="Time five channels.")
+    parser.add_argument("count", metavar="COUNT", type=whole, nargs="?")
+    count = parser.parse_args().count or 2000
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    try:
+        print(f"{'':16}microseconds  times a pipe's")
+        times: list[float] = []
+        for name in CHANNELS:
+            times.append(measure(name, count))
+            ratio = times[-1] / times[0]
+            print(f"{name:16}{times[-1]:12.1f}{ratio:16.1f}", flush=True)
+    except OSError as error:
+        print(f"round_trips: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
