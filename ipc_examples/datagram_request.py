@@ -48,7 +48,7 @@ def ask_child(question: bytes) -> Iterator[str]:
         try:
             yield from ask(server.getsockname(), question)
         finally:
-            os.kill(child, signal.SIGTERM)
+            os.kill(child, signal.SIGKILL)  # unlike SIGTERM, never too early
             os.waitpid(child, 0)
 
 
@@ -78,6 +78,7 @@ def answer_second_and_exit(server: socket.socket) -> NoReturn:
     """In the child: leave one request unanswered, answer the next."""
     status = 1
     try:
+        server.settimeout(TRIES * PATIENCE)  # then nobody asks any more
         server.recvfrom(1024)
         _, client = server.recvfrom(1024)
         server.sendto(ANSWER, client)

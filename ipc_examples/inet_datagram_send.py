@@ -44,15 +44,14 @@ def send(host: str, port: int, message: bytes) -> None:
     for family, kind, protocol, _, address in socket.getaddrinfo(
         host, port, type=socket.SOCK_DGRAM
     ):
-        with socket.socket(family, kind, protocol) as sender:
-            try:
+        try:
+            with socket.socket(family, kind, protocol) as sender:
                 sender.connect(address)  # only then do refusals reach us
                 sender.send(message)
                 await_refusal(sender)
-            except OSError as error:
-                refusal = error
-            else:
                 return
+        except OSError as error:
+            refusal = error
     raise refusal or OSError("no address")
 
 

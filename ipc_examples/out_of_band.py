@@ -44,14 +44,14 @@ def receive_from_child(ordinary: bytes, urgent: bytes) -> Iterator[str]:
     See :manpage:`tcp(7)`, "Sockets API", and :manpage:`fcntl(2)`, F_SETOWN.
     """
     signals: list[str] = []
-    previous = signal.signal(
-        signal.SIGURG, lambda *_: signals.append("SIGURG")
-    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(PATIENCE)
         child = os.fork()
         if child == 0:
-            send_and_exit(listener.getsockname(), ordinary, urgent)
+            send_and_exit(listener, ordinary, urgent)
+        previous = signal.signal(
+            signal.SIGURG, lambda *_: signals.append("SIGURG")
+        )
         try:
             with listener.accept()[0] as connection:
                 fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
@@ -64,17 +64,20 @@ def receive_from_child(ordinary: bytes, urgent: bytes) -> Iterator[str]:
                     yield f"-->{stream.read().decode()}"
         finally:
             signal.signal(signal.SIGURG, previous)
+            listener.close()  # or a child not yet accepted might never end
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status:
         raise ChildProcessError(f"the child ended with status {status}")
 
 
 def send_and_exit(
-    address: tuple[str, int], ordinary: bytes, urgent: bytes
+    listener: socket.socket, ordinary: bytes, urgent: bytes
 ) -> NoReturn:
-    """In the child: connect to *address*, send both, leave the process."""
+    """In the child: connect to the parent, send both, leave the process."""
     status = 1
     try:
+        address = listener.getsockname()
+        listener.close()  # the parent alone shall listen
         with socket.create_connection(address) as connection:
             connection.recv(1)
             connection.sendall(ordinary)

@@ -32,7 +32,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 from typing import NoReturn
 
 MESSAGE = b"Half a league, half a league . . .\n"
@@ -74,6 +73,9 @@ def open_and_exit(connection: socket.socket) -> NoReturn:
     """In the child: send a file that has no name, leave the process."""
     status = 1
     try:
+        # Not before the fork: its import of random acts at every fork.
+        import tempfile  # noqa: PLC0415
+
         with tempfile.TemporaryFile() as file:
             file.write(MESSAGE)
             file.seek(0)

@@ -12,8 +12,11 @@ An item is its size in four bytes, most significant first, then its text:
     import socket
     from ipc_examples.peek import packed, size_of_next, take
 
-    one, other = socket.socketpair()
-    with one, other:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as one,
+        listener.accept()[0] as other,
+    ):
         one.sendall(packed("Half a league"))
         print(size_of_next(other))
         print(size_of_next(other), take(other))
@@ -44,6 +47,9 @@ def packed(text: str) -> bytes:
 def size_of_next(connection: socket.socket) -> int:
     """Return the size of the next item in bytes; 0 at the end of the stream.
 
+    :param connection: a TCP connection; in the UNIX domain Linux does not
+        wait for all of what is only peeked at
+
     :raises ConnectionError: if the stream ends within a size, or it is absurd
 
     See :manpage:`recv(2)`, flags ``MSG_PEEK`` and ``MSG_WAITALL``.
@@ -72,11 +78,14 @@ def main() -> int:
     """Send items to oneself and take them one by one; return the status."""
     argparse.ArgumentParser(description="Peek before reading.").parse_args()
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
-    one, other = socket.socketpair()
     try:
-        with other:
-            with one:
-                one.sendall(b"".join(map(packed, ITEMS)))
+        with (
+            socket.create_server(("127.0.0.1", 0)) as listener,
+            socket.create_connection(listener.getsockname()) as one,
+            listener.accept()[0] as other,
+        ):
+            one.sendall(b"".join(map(packed, ITEMS)))
+            one.shutdown(socket.SHUT_WR)
             while size := size_of_next(other):
                 print(f"{size} bytes wait")
                 print(f"-->{take(other)}", flush=True)

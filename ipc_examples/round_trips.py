@@ -17,23 +17,35 @@ Run it; each figure is the mean of COUNT round trips::
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import socket
 import sys
 import time
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 CHANNELS = ("pipe", "UNIX stream", "UNIX datagram", "UDP", "TCP")
 MESSAGE = bytes(64)
-End = tuple[int, int]  # the descriptor to read from, and the one to write to
+
+
+class End(NamedTuple):
+    """One side of a channel: two descriptors, or twice the same."""
+
+    reader: int
+    writer: int
+
+    def close(self) -> None:
+        """Close it."""
+        for descriptor in set(self):
+            os.close(descriptor)
 
 
 def channel(name: str) -> tuple[End, End]:
     """Open the channel called *name*; return both its ends."""
     if name == "pipe":
         (reader1, writer1), (reader2, writer2) = os.pipe(), os.pipe()
-        return (reader1, writer2), (reader2, writer1)
+        return End(reader1, writer2), End(reader2, writer1)
     if name == "TCP":
         with socket.create_server(("127.0.0.1", 0)) as listener:
             one = socket.create_connection(listener.getsockname())
@@ -43,15 +55,14 @@ def channel(name: str) -> tuple[End, End]:
     elif name == "UDP":
         one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        for end in one, other:
-            end.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
         one.connect(other.getsockname())
         other.connect(one.getsockname())
     else:
         stream = name == "UNIX stream"
         style = socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
         one, other = socket.socketpair(socket.AF_UNIX, style)
-    return (one.fileno(), one.detach()), (other.fileno(), other.detach())
+    return End(*[one.detach()] * 2), End(*[other.detach()] * 2)
 
 
 def measure(name: str, count: int) -> float:
@@ -61,40 +72,37 @@ def measure(name: str, count: int) -> float:
     :raises OSError: if there is no room, or the child failed
     """
     end, childs = channel(name)
-    child = os.fork()
-    if child == 0:
-        close(end)
-        echo_and_exit(childs, count)
-    try:
-        close(childs)
-        start = time.perf_counter()
-        for _ in range(count):
-            os.write(end[1], MESSAGE)
-            os.read(end[0], len(MESSAGE))
-        seconds = time.perf_counter() - start
-    finally:
-        close(end)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with contextlib.closing(end):
+        with contextlib.closing(childs):
+            child = os.fork()
+            if child == 0:
+                echo_and_exit(end, childs, count)
+        try:
+            start = time.perf_counter()
+            for _ in range(count):
+                os.write(end.writer, MESSAGE)
+                os.read(end.reader, len(MESSAGE))
+            seconds = time.perf_counter() - start
+        except BaseException:
+            os.kill(child, signal.SIGKILL)  # it may be waiting for ever
+            raise
+        finally:
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status:
         raise ChildProcessError(f"the child ended with status {status}")
     return seconds / count * 1e6
 
 
-def echo_and_exit(end: End, count: int) -> NoReturn:
+def echo_and_exit(parents: End, end: End, count: int) -> NoReturn:
     """In the child: send *count* messages back, then leave the process."""
     status = 1
     try:
+        parents.close()
         for _ in range(count):
-            os.write(end[1], os.read(end[0], len(MESSAGE)))
+            os.write(end.writer, os.read(end.reader, len(MESSAGE)))
         status = 0
     finally:
         os._exit(status)
-
-
-def close(end: End) -> None:
-    """Close *end*, whether it is one descriptor or two."""
-    for descriptor in set(end):
-        os.close(descriptor)
 
 
 def whole(text: str) -> int:

@@ -72,22 +72,30 @@ def start_worker(team: list[Worker]) -> Worker:
     """Fork a worker; it lives until the parent closes its channel."""
     parents, childs = socket.socketpair()
     with childs:
-        worker = Worker(os.fork(), parents, parents.makefile("rb"))
+        try:
+            worker = Worker(os.fork(), parents, parents.makefile("rb"))
+        except OSError:
+            parents.close()
+            raise
         if worker.pid == 0:
-            for inherited in (*team, worker):
-                close(inherited)  # or those channels would never end
-            answer_and_exit(childs)
+            answer_and_exit(childs, (*team, worker))
     return worker
 
 
-def answer_and_exit(channel: socket.socket) -> NoReturn:
+def answer_and_exit(
+    channel: socket.socket, inherited: tuple[Worker, ...]
+) -> NoReturn:
     """In the child: answer line by line, then leave the process."""
     status = 1
     try:
+        for worker in inherited:
+            close(worker)  # or those channels would never end
         with channel.makefile("rb") as requests:
             for line in requests:
                 channel.sendall(work(line.removesuffix(b"\n")) + b"\n")
         status = 0
+    except OSError as error:
+        print(f"skeleton: worker: {error}", file=sys.stderr)
     except Exception:  # noqa: BLE001 - whatever it is, it must be seen
         traceback.print_exc()
     finally:

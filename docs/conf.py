@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: 0BSD
+"""Sphinx's configuration: settings only, no logic."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
+
+project = "UNIX interprocess communication in Python"
+author = "The ipc-examples authors"
+copyright = "2026, The ipc-examples authors. Prose CC BY 4.0, programs 0BSD"
+html_title = "UNIX IPC in Python"
+language = "en"
+with (HERE.parent / "pyproject.toml").open("rb") as file:
+    version = release = tomllib.load(file)["project"]["version"]
+
+extensions = [
+    "autodoc2",
+    "doctest_lines",
+    "inline_svg",
+    "myst_parser",
+    "sphinx.ext.intersphinx",
+    "sphinx_copybutton",
+    "transcript",
+]
+exclude_patterns = ["_build"]
+
+# The pages.
+myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
+myst_heading_anchors = 4
+manpages_url = (
+    "https://man7.org/linux/man-pages/man{section}/{page}.{section}.html"
+)
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3", ("python.inv",)),
+}
+nitpicky = True
+doctest_test_doctest_blocks = ""  # only what says that it is a test
+trim_doctest_flags = True
+
+# The pages about the programs, made from their docstrings.
+autodoc2_packages = ["../ipc_examples"]
+autodoc2_output_dir = "reference/api"
+autodoc2_index_template = None
+autodoc2_render_plugin = "api_pages.ProgramRenderer"
+autodoc2_hidden_objects = {"dunder", "private", "inherited"}
+autodoc2_skip_module_regexes = [r".*\.__main__"]
+autodoc2_class_docstring = "both"
+add_module_names = False
+
+# How it looks.
+html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_copy_source = False
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
+epub_show_urls = "no"
+latex_documents = [("index", "ipc.tex", project, author, "manual")]

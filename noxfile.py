@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: 0BSD
+"""The project's sessions: ``nox --list`` shows them."""
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = True
+nox.options.sessions = ["docs", "lint", "types"]
+
+BUILD = Path("docs/_build")
+DOCTREES = BUILD / "doctrees"
+
+
+def install(session: nox.Session, group: str) -> None:
+    """Install a dependency group of pyproject.toml, unless that is done."""
+    project = nox.project.load_toml("pyproject.toml")
+    packages = nox.project.dependency_groups(project, group)
+    done = Path(session.virtualenv.location) / "installed"
+    if not done.exists() or done.read_text() != repr(packages):
+        session.install(*packages)
+        done.write_text(repr(packages))
+
+
+def build(session: nox.Session, builder: str, *options: str) -> None:
+    """Run one of Sphinx's builders, every warning an error."""
+    strict = ("-n", "-W", "--keep-going", "-q", "-b", builder)
+    where = ("-d", str(DOCTREES), "docs", str(BUILD / builder))
+    session.run("sphinx-build", *strict, *options, *where)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Execute every example, then build the site."""
+    install(session, "docs")
+    session.run("pytest", "-q", "-m", "not slow", *session.posargs)
+    build(session, "doctest", "-E")
+    build(session, "html", "-a")
+    session.log(f"The site is in {BUILD / 'html' / 'index.html'}")
+
+
+@nox.session
+def live(session: nox.Session) -> None:
+    """Show the site in a browser and rebuild what changes."""
+    install(session, "live")
+    watch = ("--watch", "ipc_examples", "--ignore", "docs/reference/api/*")
+    where = ("-d", str(DOCTREES), "docs", str(BUILD / "html"))
+    session.run("sphinx-autobuild", *watch, *session.posargs, *where)
+
+
+@nox.session
+def books(session: nox.Session) -> None:
+    """Make the EPUB and the PDF, or the one that is named: epub, pdf."""
+    install(session, "docs")
+    wanted = session.posargs or ["epub", "pdf"]
+    if "epub" in wanted:
+        build(session, "epub")
+    if "pdf" in wanted:
+        build(session, "latex")
+        with session.chdir(BUILD / "latex"):
+            quietly = ("-pdf", "-silent", "-interaction=nonstopmode")
+            session.run("latexmk", *quietly, "ipc.tex", external=True)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run every test and measure the coverage of the programs."""
+    install(session, "tests")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and layout."""
+    install(session, "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of programs, tests and extensions."""
+    install(session, "types")
+    session.run("mypy")

@@ -1,0 +1,122 @@
+"""The other side of a program that receives or sends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+from programs import DEADLINE, command_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOOPBACK = "127.0.0.1"
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+needs_ipv6 = pytest.mark.skipif(
+    not has_ipv6(), reason="this machine has no IPv6 loopback"
+)
+
+
+def know_nobody(*_: object, **__: object) -> NoReturn:
+    raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+
+# What a resolver says that need not be asked: that could take a minute.
+NAMES_UNKNOWN = {"socket.getaddrinfo": know_nobody}
+
+
+def style_of(program: str) -> socket.SocketKind:
+    stream = "_stream_" in program
+    return socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
+
+
+def open_socket(program: str, host: str = LOOPBACK) -> socket.socket:
+    """Return a socket that can talk to *program*."""
+    internet = socket.AF_INET6 if ":" in host else socket.AF_INET
+    unix = program.startswith("unix_")
+    opened = socket.socket(
+        socket.AF_UNIX if unix else internet, style_of(program)
+    )
+    opened.settimeout(DEADLINE)
+    return opened
+
+
+@contextlib.contextmanager
+def client_of(
+    receiver: str, first_line: str, host: str = LOOPBACK
+) -> Iterator[socket.socket]:
+    """Connect to *receiver*, which has printed *first_line*."""
+    name = re.split(r"-->|has name |has port ", first_line)[1]
+    unix = receiver.startswith("unix_")
+    with open_socket(receiver, host) as client:
+        client.connect(name if unix else (host, int(name)))
+        yield client
+
+
+def send_to(
+    receiver: str, first_line: str, *messages: bytes, host: str = LOOPBACK
+) -> None:
+    """Send *messages* over one connection, and close it."""
+    with client_of(receiver, first_line, host) as client:
+        for message in messages:
+            client.sendall(message)
+
+
+@contextlib.contextmanager
+def peer_of(
+    sender: str, host: str = LOOPBACK, path: str = "peer"
+) -> Iterator[tuple[socket.socket, list[str]]]:
+    """Yield a socket that waits for *sender*, and the sender's arguments."""
+    unix = sender.startswith("unix_")
+    with open_socket(sender, host) as peer:
+        peer.bind(path if unix else (host, 0))
+        try:
+            if peer.type == socket.SOCK_STREAM:
+                peer.listen()
+            yield peer, arguments_to(sender, peer.getsockname())
+        finally:
+            if unix:
+                os.unlink(path)
+
+
+def arguments_to(sender: str, address: Any) -> list[str]:  # noqa: ANN401
+    """Return the arguments that make *sender* send to *address*."""
+    if isinstance(address, str):
+        words = command_line(sender, PATH=address)
+    else:
+        words = command_line(sender, HOST=address[0], PORT=str(address[1]))
+    return words.split()[2:]
+
+
+def taken_by(peer: socket.socket) -> bytes:
+    """Return all that one sender has to say."""
+    if peer.type == socket.SOCK_DGRAM:
+        return peer.recv(65536)
+    with peer.accept()[0] as connection, connection.makefile("rb") as stream:
+        return stream.read()
+
+
+@contextlib.contextmanager
+def nobody_for(sender: str) -> Iterator[list[str]]:
+    """Yield arguments by which *sender* finds nobody."""
+    if sender.startswith("unix_"):
+        yield arguments_to(sender, "nobody")
+        return
+    with open_socket(sender) as bound:
+        bound.bind((LOOPBACK, 0))
+        if bound.type == socket.SOCK_DGRAM:
+            bound.connect(bound.getsockname())  # deaf to all others
+        yield arguments_to(sender, bound.getsockname())

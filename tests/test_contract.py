@@ -1,0 +1,229 @@
+"""The promises of every program: found by globbing, never listed."""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import re
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+import tokenize
+from typing import TYPE_CHECKING
+
+import pytest
+from peers import nobody_for
+from programs import (
+    DEADLINE,
+    FILES,
+    FINISHING,
+    PROGRAMS,
+    RECEIVING,
+    ROOT,
+    SENDING,
+    Running,
+    command_line,
+    source,
+    wait_until_blocked,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CODE_LINES = 90
+COLUMNS = 79
+NOT_CODE = {
+    tokenize.COMMENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+    tokenize.INDENT,
+    tokenize.NEWLINE,
+    tokenize.NL,
+}
+STRICT = f"{sys.executable} -I -X dev -W error "
+
+every_program = pytest.mark.parametrize("program", PROGRAMS)
+
+
+def docstring(program: str) -> str:
+    return ast.get_docstring(ast.parse(source(program)), clean=False) or ""
+
+
+def imported_by(program: str) -> set[str]:
+    """Return the top-level modules that *program* imports, "." if relative."""
+    modules = set()
+    for node in ast.walk(ast.parse(source(program))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules.add(
+                "." if node.level else (node.module or "").split(".")[0]
+            )
+    return modules
+
+
+def code_lines(program: str) -> set[int]:
+    """Return the lines that hold more than a comment or a docstring."""
+    lines = {
+        line
+        for token in tokenize.generate_tokens(
+            io.StringIO(source(program)).readline
+        )
+        if token.type not in NOT_CODE
+        for line in range(token.start[0], token.end[0] + 1)
+    }
+    for node in ast.walk(ast.parse(source(program))):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            lines -= set(range(node.lineno, (node.end_lineno or 0) + 1))
+    return lines
+
+
+class TestText:
+    @every_program
+    def test_begins_with_its_licence(self, program: str) -> None:
+        first = source(program).partition("\n")[0]
+        assert first == "# SPDX-License-Identifier: 0BSD"
+
+    @every_program
+    def test_docstring_begins_with_one_sentence(self, program: str) -> None:
+        first, second, *_ = docstring(program).splitlines()
+        assert re.fullmatch(r"[A-Z][^.]*(\.\w[^.]*)*\.", first)
+        assert not second
+
+    @every_program
+    def test_docstring_says_how_to_run_it(self, program: str) -> None:
+        assert command_line(program)
+
+    @every_program
+    def test_docstring_has_an_example_that_runs(self, program: str) -> None:
+        code, output = ".. testcode::\n\n    ", ".. testoutput::\n\n    "
+        assert code in docstring(program).partition(output)[0]
+        assert output in docstring(program)
+
+    @every_program
+    def test_imports_the_standard_library_only(self, program: str) -> None:
+        assert imported_by(program) <= sys.stdlib_module_names
+
+    @every_program
+    def test_hides_no_standard_module(self, program: str) -> None:
+        assert program not in sys.stdlib_module_names
+
+    @every_program
+    def test_is_short(self, program: str) -> None:
+        assert len(code_lines(program)) <= CODE_LINES
+
+    @every_program
+    def test_fits_beside_the_sidebar(self, program: str) -> None:
+        assert max(map(len, source(program).splitlines())) <= COLUMNS
+
+
+class TestPlaces:
+    @every_program
+    def test_has_its_own_tests(self, program: str) -> None:
+        assert (ROOT / "tests" / f"test_{program}.py").exists()
+
+    @every_program
+    def test_has_a_page(self, program: str) -> None:
+        include = re.compile(
+            rf"^```+\{{literalinclude\}} \S*ipc_examples/{program}\.py$",
+            re.MULTILINE,
+        )
+        pages = (ROOT / "docs").rglob("*.md")
+        assert any(include.search(page.read_text("utf-8")) for page in pages)
+
+
+@every_program
+def test_can_be_imported(
+    program: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    numbers = sorted(signal.valid_signals())
+    before = [signal.getsignal(number) for number in numbers]
+    names = runpy.run_path(str(FILES[program]), run_name=program)
+    assert callable(names["main"])
+    assert [signal.getsignal(number) for number in numbers] == before
+    assert capfd.readouterr() == ("", "")
+
+
+@every_program
+def test_helps(program: str) -> None:
+    with Running(program, "--help") as running:
+        status, out, err = running.finish()
+    assert (status, err) == (0, "")
+    assert out.startswith(f"usage: {program}.py [-h]")
+
+
+@every_program
+def test_refuses_too_many_arguments(program: str) -> None:
+    with Running(program, *["more"] * 9) as running:
+        status, out, err = running.finish()
+    usage, error = err.splitlines()
+    assert (status, out) == (2, "")
+    assert usage.startswith(f"usage: {program}.py [-h]")
+    assert error.startswith(f"{program}.py: error: ")
+
+
+class TestCopiedAlone:
+    """By the very command that the docstring gives, in strictest Python."""
+
+    @pytest.fixture(autouse=True)
+    def _copy(
+        self, program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shutil.copy(FILES[program], tmp_path)
+        monkeypatch.chdir(tmp_path)
+
+    def command(self, line: str) -> list[str]:
+        strict = re.sub(r"\bpython ", STRICT, line)
+        return ["sh", "-c", f"exec {strict}"]
+
+    @pytest.mark.parametrize("program", FINISHING)
+    def test_finishes(self, program: str) -> None:
+        ended = subprocess.run(
+            self.command(command_line(program)),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=DEADLINE,
+            check=False,
+            text=True,
+        )
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert ended.stdout
+        assert os.listdir() == [f"{program}.py"]
+
+    @pytest.mark.parametrize("program", RECEIVING)
+    def test_is_ended_by_control_c(self, program: str) -> None:
+        with subprocess.Popen(
+            self.command(command_line(program)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running:
+            try:
+                assert running.stdout
+                assert running.stdout.readline()
+                wait_until_blocked(running.pid)
+                running.send_signal(signal.SIGINT)
+                _, err = running.communicate(timeout=DEADLINE)
+            finally:
+                running.kill()
+        assert (running.returncode, err) == (130, "")
+        assert os.listdir() == [f"{program}.py"]
+
+    @pytest.mark.parametrize("program", SENDING)
+    def test_finds_nobody(self, program: str) -> None:
+        with nobody_for(program) as arguments:
+            ended = subprocess.run(
+                self.command(f"python {program}.py {' '.join(arguments)}"),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=DEADLINE,
+                check=False,
+                text=True,
+            )
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert re.fullmatch(rf"{program}: .+\n", ended.stderr)
+        assert os.listdir() == [f"{program}.py"]

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import itertools
+import signal
+import socket
+from typing import TYPE_CHECKING, NoReturn
+
+from peers import LOOPBACK
+from programs import DEADLINE, Running
+
+from ipc_examples import datagram_request
+from ipc_examples.datagram_request import (
+    answer_second_and_exit,
+    ask,
+    ask_child,
+)
+
+if TYPE_CHECKING:
+    import pytest
+
+NAME = "datagram_request"
+
+
+def datagram_socket() -> socket.socket:
+    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    opened.bind((LOOPBACK, 0))
+    opened.settimeout(DEADLINE)
+    return opened
+
+
+def stay_silent(_: socket.socket) -> NoReturn:
+    while True:
+        signal.pause()
+
+
+def test_asks_until_it_is_answered() -> None:
+    with Running(NAME) as running:
+        assert running.finish() == (
+            0,
+            "request 1: no answer\nrequest 2 -->Half a league onward\n",
+            "",
+        )
+
+
+def test_gives_up_on_a_silent_server() -> None:
+    replace = {"PATIENCE": 0.01, "answer_second_and_exit": stay_silent}
+    with Running(NAME, replace=replace) as running:
+        assert running.finish() == (
+            1,
+            "".join(f"request {n}: no answer\n" for n in range(1, 6)),
+            f"{NAME}: no answer to 5 requests\n",
+        )
+
+
+def test_asks_again_when_a_stranger_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(datagram_request, "PATIENCE", DEADLINE)
+    with (
+        datagram_socket() as server,
+        datagram_socket() as stranger,
+        Running(lambda: print(*ask(server.getsockname(), b"who?"))) as running,
+    ):
+        question, client = server.recvfrom(1024)
+        assert question == b"who?"
+        stranger.sendto(b"a stranger", client)
+        server.recvfrom(1024)
+        server.sendto(b"the server", client)
+        assert running.finish() == (0, "request 2 -->the server\n", "")
+
+
+def test_the_server_answers_the_second_request() -> None:
+    with (
+        datagram_socket() as server,
+        datagram_socket() as client,
+        Running(lambda: answer_second_and_exit(server)) as running,
+    ):
+        for question in (b"one?", b"two?"):
+            client.sendto(question, server.getsockname())
+        assert client.recv(1024) == b"Half a league onward"
+        assert running.finish() == (0, "", "")
+
+
+def test_the_server_ends_when_nobody_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(datagram_request, "PATIENCE", 0.01)
+    with (
+        datagram_socket() as server,
+        Running(lambda: answer_second_and_exit(server)) as running,
+    ):
+        assert running.finish() == (1, "", f"{NAME}: child: timed out\n")
+
+
+def test_the_server_ends_when_nobody_wants_to_know() -> None:
+    def ask_once() -> None:
+        lines = ask_child(b"who?")
+        print(*itertools.islice(lines, 1))
+        lines.close()  # type: ignore[attr-defined] # it is a generator
+
+    with Running(ask_once) as running:
+        assert running.finish() == (0, "request 1: no answer\n", "")

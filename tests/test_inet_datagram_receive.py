@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import pytest
+from peers import LOOPBACK
+
+from ipc_examples.inet_datagram_receive import receiver_at
+
+
+def test_each_receiver_has_a_port_of_its_own() -> None:
+    with receiver_at(LOOPBACK) as one, receiver_at(LOOPBACK) as other:
+        assert one.getsockname() != other.getsockname()
+
+
+def test_the_port_is_free_when_an_exception_passes() -> None:
+    with pytest.raises(KeyError), receiver_at(LOOPBACK) as receiver:
+        raise KeyError
+    assert receiver.fileno() == -1

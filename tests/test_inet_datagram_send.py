@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+from peers import nobody_for, peer_of
+from programs import Running
+
+from ipc_examples import inet_datagram_send
+from ipc_examples.inet_datagram_send import send
+
+
+def test_an_answer_ends_the_wait_for_a_refusal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(inet_datagram_send, "PATIENCE", None)  # for ever
+    with (
+        peer_of("inet_datagram_send") as (peer, [host, port]),
+        Running(lambda: send(host, int(port), b"who?")) as running,
+    ):
+        question, sender = peer.recvfrom(1024)
+        assert question == b"who?"
+        peer.sendto(b"me", sender)
+        assert running.finish() == (0, "", "")
+
+
+def test_a_refusal_ends_the_wait_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(inet_datagram_send, "PATIENCE", None)
+    with (
+        nobody_for("inet_datagram_send") as [host, port],
+        pytest.raises(ConnectionRefusedError),
+    ):
+        send(host, int(port), b"who?")
+
+
+def test_reports_a_datagram_that_is_too_large() -> None:
+    with (
+        peer_of("inet_datagram_send") as (_, [host, port]),
+        pytest.raises(OSError, match="Message too long"),
+    ):
+        send(host, int(port), bytes(65508))
+
+
+def test_sends_the_largest_datagram() -> None:
+    with peer_of("inet_datagram_send") as (peer, [host, port]):
+        send(host, int(port), bytes(65507))
+        assert peer.recv(65536) == bytes(65507)
+
+
+def test_the_last_refusal_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+    with pytest.raises(OSError, match="no address"):
+        send("nobody", 1, b"who?")

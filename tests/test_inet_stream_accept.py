@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from peers import client_of, send_to
+from programs import Running
+
+NAME = "inet_stream_accept"
+
+
+def test_a_silent_client_holds_up_the_next() -> None:
+    with Running(NAME) as running:
+        first_line = running.line()
+        with client_of(NAME, first_line) as client:
+            client.sendall(b"one")
+            assert running.line() == "-->one"
+            send_to(NAME, first_line, b"two")
+            client.sendall(b"and one")
+            assert running.line() == "-->and one"
+        assert running.line() == "Ending connection"
+        assert running.line() == "-->two"
+        assert running.line() == "Ending connection"
+        assert running.interrupt() == (130, "", "")

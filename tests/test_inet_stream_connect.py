@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from peers import peer_of, taken_by
+from programs import Running
+
+from ipc_examples.inet_stream_connect import send
+
+
+def test_sends_all_of_much() -> None:
+    message = bytes(10_000_000)
+    with (
+        peer_of("inet_stream_connect") as (peer, [host, port]),
+        Running(lambda: send(host, int(port), message)) as running,
+    ):
+        assert taken_by(peer) == message
+        assert running.finish() == (0, "", "")
+
+
+def test_reports_a_peer_that_breaks_off() -> None:
+    much = {"MESSAGE": bytes(10_000_000)}
+    with (
+        peer_of("inet_stream_connect") as (peer, [host, port]),
+        Running("inet_stream_connect", host, port, replace=much) as running,
+    ):
+        peer.accept()[0].close()
+        status, out, err = running.finish()
+    assert (status, out) == (1, "")
+    assert err in {
+        f"inet_stream_connect: {host} port {port}: {reason}\n"
+        for reason in (
+            "[Errno 32] Broken pipe",
+            "[Errno 104] Connection reset by peer",
+        )
+    }

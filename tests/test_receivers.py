@@ -1,0 +1,391 @@
+"""What every program keeps that receives: its name tells of which kind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+from peers import LOOPBACK, NAMES_UNKNOWN, client_of, needs_ipv6, send_to
+from programs import RECEIVING, Running, named, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.usefixtures("empty_directory")
+
+DATAGRAM = named("_datagram_receive")
+STREAM = named("_stream_accept", "_stream_select")
+UNIX = [p for p in RECEIVING if p.startswith("unix_")]
+INET = [p for p in RECEIVING if p.startswith("inet_")]
+INET_STREAM = [p for p in STREAM if p in INET]
+
+every_receiver = pytest.mark.parametrize("program", RECEIVING)
+every_stream = pytest.mark.parametrize("program", STREAM)
+every_datagram = pytest.mark.parametrize("program", DATAGRAM)
+every_unix = pytest.mark.parametrize("program", UNIX)
+every_inet = pytest.mark.parametrize("program", INET)
+
+
+def first_line(program: str, path: str = "socket") -> str:
+    """Return what a UNIX domain receiver prints first."""
+    name = "socket -->" if program in DATAGRAM else "Socket has name "
+    return name + path
+
+
+def end(
+    program: str, running: Running, first: str, host: str = LOOPBACK
+) -> None:
+    """End *program*, to which one client has spoken and then closed.
+
+    Not before it has nothing else to do: what ^C interrupts in a line is
+    test_signals.py's subject.
+    """
+    if program in DATAGRAM:
+        assert running.finish() == (0, "", "")
+        return
+    assert running.line() == "Ending connection"
+    with client_of(program, first, host) as last:
+        last.sendall(b"last")
+        assert running.line() == "-->last"
+        assert running.interrupt() == (130, "", "")
+
+
+def converse(program: str, first: str, host: str) -> bytes:
+    with client_of(program, first, host) as client:
+        client.sendall(b"one")
+        return client.recv(1)
+
+
+def shown(program: str, message: bytes, encoding: str = "utf-8") -> str:
+    """Return the line that shows a message."""
+    with Running(program, encoding=encoding) as running:
+        first = running.line()
+        send_to(program, first, message)
+        line = running.line()
+        end(program, running, first)
+    return line
+
+
+def bind_and_close(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(path)
+
+
+def make_file(path: str) -> None:
+    open(path, "x").close()
+
+
+def make_link(path: str) -> None:
+    os.symlink("nowhere", path)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param((bind_and_close, os.unlink), id="stale socket"),
+        pytest.param((make_file, os.unlink), id="file"),
+        pytest.param((os.mkdir, os.rmdir), id="directory"),
+        pytest.param((make_link, os.unlink), id="dangling link"),
+    ]
+)
+def taken(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Yield a path that exists, and see that nobody touches it."""
+    make, remove = request.param
+    make("taken")
+    before = os.lstat("taken")
+    yield "taken"
+    assert os.path.samestat(os.lstat("taken"), before)
+    remove("taken")
+
+
+class TestMessages:
+    @every_receiver
+    def test_ends_at_the_nul_that_c_sends(self, program: str) -> None:
+        assert shown(program, b"Half a league\0") == "-->Half a league"
+
+    @every_receiver
+    def test_may_lack_the_nul(self, program: str) -> None:
+        assert shown(program, b"Half a league") == "-->Half a league"
+
+    @every_receiver
+    @pytest.mark.parametrize(
+        ("message", "text"),
+        [
+            pytest.param(b"calm\x1b[2J", r"calm\x1b[2J", id="escape"),
+            pytest.param(b"calm\rstorm", r"calm\rstorm", id="return"),
+            pytest.param(b"calm\a", r"calm\x07", id="bell"),
+            pytest.param(b"calm\nstorm", r"calm\nstorm", id="newline"),
+            pytest.param(b"\xc2\x9b2J", r"\x9b2J", id="C1"),
+            pytest.param(b"\xe2\x80\xaemlac", r"\u202emlac", id="bidi"),
+            pytest.param(b"\xffcalm", r"\xffcalm", id="not UTF-8"),
+            pytest.param("café 🌊".encode(), "café 🌊", id="UTF-8"),
+        ],
+    )
+    def test_cannot_play_tricks(
+        self, program: str, message: bytes, text: str
+    ) -> None:
+        assert shown(program, message) == f"-->{text}"
+
+    @every_receiver
+    def test_fits_the_terminals_encoding(self, program: str) -> None:
+        assert shown(program, b"caf\xc3\xa9", "ascii") == r"-->caf\xc3\xa9"
+
+
+class TestDatagrams:
+    @every_datagram
+    def test_of_nothing_is_a_message(self, program: str) -> None:
+        assert shown(program, b"") == "-->"
+
+    @every_datagram
+    def test_that_just_fits_is_whole(self, program: str) -> None:
+        assert shown(program, b"x" * 1024) == "-->" + "x" * 1024
+
+    @every_datagram
+    @pytest.mark.parametrize("size", [1025, 65507])  # 65507: UDP has no larger
+    def test_too_large_is_reported(self, program: str, size: int) -> None:
+        with Running(program) as running:
+            send_to(program, running.line(), b"x" * size)
+            ended = running.finish()
+        cut = f"{program}: cut to 1024 bytes\n"
+        assert ended == (0, "-->" + "x" * 1024 + "\n", cut)
+
+    @every_datagram
+    def test_one_is_enough(self, program: str) -> None:
+        with Running(program) as running:
+            send_to(program, running.line(), b"calm\0")
+            assert running.finish() == (0, "-->calm\n", "")
+
+
+class TestStreams:
+    @every_stream
+    def test_shows_messages_that_were_joined(self, program: str) -> None:
+        with Running(program) as running:
+            first = running.line()
+            send_to(program, first, b"one\0two\0")
+            assert running.line() == "-->one"
+            assert running.line() == "-->two"
+            end(program, running, first)
+
+    @every_stream
+    def test_shows_both_parts_of_a_message(self, program: str) -> None:
+        with (
+            Running(program) as running,
+            client_of(program, running.line()) as client,
+        ):
+            client.sendall(b"Half a ")
+            assert running.line() == "-->Half a "
+            client.sendall(b"league\0")
+            assert running.line() == "-->league"
+            assert running.interrupt() == (130, "", "")
+
+    @every_stream
+    def test_loses_nothing_of_much(self, program: str) -> None:
+        text = " ".join(map(str, range(10_000)))
+        with Running(program) as running:
+            first = running.line()
+            send_to(program, first, text.encode())
+            shown = ""
+            while len(shown) < len(text):
+                shown += running.line().removeprefix("-->")
+            assert shown == text
+            end(program, running, first)
+
+    @every_stream
+    def test_serves_one_after_another(self, program: str) -> None:
+        with Running(program) as running:
+            first = running.line()
+            for message in ("one", "two", "three"):
+                send_to(program, first, message.encode())
+                assert running.line() == f"-->{message}"
+                assert running.line() == "Ending connection"
+            send_to(program, first)
+            end(program, running, first)
+
+    @every_stream
+    def test_serves_one_who_says_nothing(self, program: str) -> None:
+        with Running(program) as running:
+            first = running.line()
+            send_to(program, first)
+            end(program, running, first)
+
+    @every_stream
+    def test_hangs_up_on_one_who_has_said_all(self, program: str) -> None:
+        with Running(program) as running:
+            first = running.line()
+            with client_of(program, first) as client:
+                client.sendall(b"one")
+                client.shutdown(socket.SHUT_WR)
+                assert client.recv(1) == b""
+            assert running.line() == "-->one"
+            end(program, running, first)
+
+    @pytest.mark.parametrize("program", INET_STREAM)
+    def test_survives_a_reset(self, program: str) -> None:
+        now = struct.pack("ii", 1, 0)  # on, after 0 seconds
+        with Running(program) as running:
+            first = running.line()
+            with client_of(program, first) as client:
+                client.sendall(b"one")
+                assert running.line() == "-->one"
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+            assert re.fullmatch(
+                rf"{program}: .*Connection reset by peer", running.complaint()
+            )
+            send_to(program, first, b"two")
+            assert running.line() == "-->two"
+            end(program, running, first)
+
+
+class TestEnds:
+    @every_receiver
+    def test_quietly_by_control_c(self, program: str) -> None:
+        with Running(program) as running:
+            running.line()
+            assert running.interrupt() == (130, "", "")
+
+    @every_receiver
+    def test_by_sigterm(self, program: str) -> None:
+        with Running(program) as running:
+            running.line()
+            running.signal(signal.SIGTERM)
+            status = 143 if program in UNIX else -signal.SIGTERM
+            assert running.finish() == (status, "", "")
+
+    @every_stream
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_while_it_serves(self, program: str, number: int) -> None:
+        with (
+            Running(program) as running,
+            client_of(program, running.line()) as client,
+        ):
+            client.sendall(b"one")
+            assert running.line() == "-->one"
+            running.signal(number)
+            assert running.finish().err == ""
+            assert client.recv(1) == b""
+
+
+class TestPaths:
+    @every_unix
+    def test_are_shown(self, program: str) -> None:
+        with Running(program, "here") as running:
+            assert running.line() == first_line(program, "here")
+            assert os.listdir() == ["here"]
+            assert running.interrupt() == (130, "", "")
+
+    @every_unix
+    def test_default_to_socket(self, program: str) -> None:
+        with Running(program) as running:
+            assert running.line() == first_line(program, "socket")
+            assert running.interrupt() == (130, "", "")
+
+    @every_unix
+    def test_are_escaped(self, program: str) -> None:
+        with Running(program, "a\x1b[2J\udcff") as running:
+            assert running.line() == first_line(program, r"a\x1b[2J\xff")
+            assert running.interrupt() == (130, "", "")
+
+    @every_unix
+    def test_may_have_107_bytes(self, program: str) -> None:
+        with Running(program, "x" * 107) as running:
+            assert running.line() == first_line(program, "x" * 107)
+            assert running.interrupt() == (130, "", "")
+
+    @every_unix
+    @pytest.mark.parametrize(
+        ("path", "why"),
+        [
+            ("x" * 108, "AF_UNIX path too long"),
+            ("", "No such file or directory"),
+            ("nowhere/socket", "No such file or directory"),
+        ],
+    )
+    def test_must_be_usable(self, program: str, path: str, why: str) -> None:
+        assert why in refusal(program, path)
+
+    @every_unix
+    def test_in_use_are_left_alone(self, program: str, taken: str) -> None:
+        assert "Address already in use" in refusal(program, taken)
+
+    @every_unix
+    def test_in_use_by_another_stay_in_use(self, program: str) -> None:
+        with Running(program) as running:
+            first = running.line()
+            assert "Address already in use" in refusal(program, "socket")
+            send_to(program, first, b"one")
+            assert running.line() == "-->one"
+            end(program, running, first)
+
+    @every_unix
+    def test_may_vanish_meanwhile(self, program: str) -> None:
+        with Running(program) as running:
+            running.line()
+            os.unlink("socket")
+            assert running.interrupt() == (130, "", "")
+
+    @every_unix
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_of_another_are_not_removed(
+        self, program: str, number: int
+    ) -> None:
+        with Running(program) as running:
+            running.line()
+            os.rename("socket", "old")
+            make_file("socket")
+            running.signal(number)
+            assert running.finish().err == ""
+        assert sorted(os.listdir()) == ["old", "socket"]
+        os.unlink("old")
+        os.unlink("socket")
+
+
+class TestHosts:
+    @every_inet
+    @pytest.mark.parametrize(
+        ("host", "reached_at"),
+        [
+            ("127.0.0.1", "127.0.0.1"),
+            ("0.0.0.0", "127.0.0.1"),  # noqa: S104 - asked for
+            pytest.param("::1", "::1", marks=needs_ipv6),
+            pytest.param("::", "::1", marks=needs_ipv6),
+        ],
+    )
+    def test_are_listened_at(
+        self, program: str, host: str, reached_at: str
+    ) -> None:
+        with Running(program, host) as running:
+            first = running.line()
+            send_to(program, first, b"one", host=reached_at)
+            assert running.line() == "-->one"
+            end(program, running, first, reached_at)
+
+    @every_inet
+    def test_default_to_the_loopback(self, program: str) -> None:
+        with Running(program) as running:
+            first = running.line()
+            with pytest.raises(ConnectionRefusedError):
+                converse(program, first, host="127.0.0.2")
+            assert running.interrupt() == (130, "", "")
+
+    @every_inet
+    @pytest.mark.parametrize(
+        ("host", "why"),
+        [
+            pytest.param("", "Name or service not known", id="empty"),
+            pytest.param("x" * 64, "label", id="label too long"),
+            pytest.param("\udcff", "idna", id="not UTF-8"),
+            pytest.param("192.0.2.1", "Cannot assign", id="elsewhere"),
+        ],
+    )
+    def test_must_be_ours(self, program: str, host: str, why: str) -> None:
+        assert why in refusal(program, host)
+
+    @every_inet
+    def test_must_be_known(self, program: str) -> None:
+        host = "nowhere.invalid"
+        error = refusal(program, host, replace=NAMES_UNKNOWN)
+        assert f"{host}: [Errno {socket.EAI_NONAME}] unknown" in error

@@ -1,0 +1,244 @@
+"""What every program keeps that sends: its name tells of which kind."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+from peers import (
+    LOOPBACK,
+    NAMES_UNKNOWN,
+    needs_ipv6,
+    nobody_for,
+    peer_of,
+    style_of,
+    taken_by,
+)
+from programs import SENDING, Running, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.usefixtures("empty_directory")
+
+UNIX = [p for p in SENDING if p.startswith("unix_")]
+INET = [p for p in SENDING if p.startswith("inet_")]
+# As the C programs sent them: sizeof(DATA) counts the final NUL.
+WIRE = {
+    "_send": b"The sea is calm tonight, the tide is full . . .\0",
+    "_connect": b"Half a league, half a league . . .\0",
+}
+
+every_sender = pytest.mark.parametrize("program", SENDING)
+every_unix = pytest.mark.parametrize("program", UNIX)
+every_inet = pytest.mark.parametrize("program", INET)
+
+
+def wire(program: str) -> bytes:
+    return next(data for end, data in WIRE.items() if program.endswith(end))
+
+
+def resolver(*hosts: str) -> dict[str, Callable[..., object]]:
+    """Return what makes any name resolve to *hosts*, in this order."""
+    real = socket.getaddrinfo
+
+    def resolve(_: str, *arguments: object, **options: object) -> object:
+        found = []
+        for host in hosts:
+            found += real(host, *arguments, **options)  # type: ignore[arg-type]
+        return found
+
+    return {"socket.getaddrinfo": resolve}
+
+
+@every_sender
+def test_sends_the_bytes_of_the_original_once(program: str) -> None:
+    with peer_of(program) as (peer, arguments):
+        with Running(program, *arguments) as running:
+            assert taken_by(peer) == wire(program)
+            assert running.finish() == (0, "", "")
+        peer.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            taken_by(peer)
+
+
+@every_sender
+def test_finds_nobody(program: str) -> None:
+    with nobody_for(program) as arguments:
+        refusal(program, *arguments)
+
+
+@every_sender
+def test_needs_every_argument(program: str) -> None:
+    with Running(program) as running:
+        status, out, err = running.finish()
+    assert (status, out) == (2, "")
+    assert "the following arguments are required" in err
+
+
+@every_sender
+def test_can_be_interrupted(program: str) -> None:
+    def interrupt(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    calls = ("socket.socket.connect", "socket.socket.sendto")
+    with (
+        nobody_for(program) as arguments,
+        # create_connection() leaves its socket to the garbage collector.
+        Running(
+            program,
+            *arguments,
+            replace=dict.fromkeys(calls, interrupt),
+            strict=False,
+        ) as running,
+    ):
+        assert running.finish() == (130, "", "")
+
+
+class TestPaths:
+    @every_unix
+    def test_may_have_107_bytes(self, program: str) -> None:
+        with (
+            peer_of(program, path="x" * 107) as (peer, arguments),
+            Running(program, *arguments) as running,
+        ):
+            assert taken_by(peer) == wire(program)
+            assert running.finish() == (0, "", "")
+
+    @every_unix
+    @pytest.mark.parametrize(
+        ("path", "why"),
+        [
+            pytest.param("x" * 108, "AF_UNIX path too long", id="too long"),
+            pytest.param("", "", id="empty"),
+            pytest.param("nothing", "No such file", id="nothing"),
+        ],
+    )
+    def test_must_lead_somewhere(
+        self, program: str, path: str, why: str
+    ) -> None:
+        assert why in refusal(program, path)
+
+    @every_unix
+    def test_must_be_in_use(self, program: str) -> None:
+        with peer_of(program) as (peer, arguments):
+            peer.close()
+            assert "Connection refused" in refusal(program, *arguments)
+
+    @every_unix
+    def test_must_lead_to_a_socket(self, program: str) -> None:
+        open("file", "x").close()
+        assert "Connection refused" in refusal(program, "file")
+        os.unlink("file")
+
+    @every_unix
+    def test_must_be_of_the_right_style(self, program: str) -> None:
+        other = next(p for p in UNIX if style_of(p) != style_of(program))
+        with peer_of(other) as (_, arguments):
+            assert "Protocol wrong type" in refusal(program, *arguments)
+
+
+class TestHosts:
+    @every_inet
+    def test_must_be_known(self, program: str) -> None:
+        error = refusal(program, "nowhere", "1", replace=NAMES_UNKNOWN)
+        assert error.startswith(f"{program}: nowhere port 1: [Errno")
+
+    @every_inet
+    @pytest.mark.parametrize(
+        ("host", "why"),
+        [
+            pytest.param("", "Name or service not known", id="empty"),
+            pytest.param("x" * 64, "label", id="label too long"),
+            pytest.param("\udcff", "idna", id="not UTF-8"),
+        ],
+    )
+    def test_must_be_names(self, program: str, host: str, why: str) -> None:
+        assert why in refusal(program, host, "1")
+
+    @every_inet
+    def test_must_have_an_address(self, program: str) -> None:
+        refusal(program, "nobody", "1", replace=resolver())
+
+    @needs_ipv6
+    @every_inet
+    def test_may_be_the_ipv6_loopback(self, program: str) -> None:
+        with (
+            peer_of(program, "::1") as (peer, arguments),
+            Running(program, *arguments) as running,
+        ):
+            assert taken_by(peer) == wire(program)
+            assert running.finish() == (0, "", "")
+
+    @needs_ipv6
+    @every_inet
+    @pytest.mark.parametrize("hosts", [("::1", LOOPBACK), (LOOPBACK, "::1")])
+    @pytest.mark.parametrize("receiving", ["::1", LOOPBACK])
+    def test_are_tried_at_each_address(
+        self, program: str, hosts: tuple[str, str], receiving: str
+    ) -> None:
+        replace = resolver(*hosts)
+        with (
+            peer_of(program, receiving) as (peer, (_, port)),
+            Running(program, "localhost", port, replace=replace) as running,
+        ):
+            assert taken_by(peer) == wire(program)
+            assert running.finish() == (0, "", "")
+
+    @every_inet
+    def test_are_tried_without_ipv6(self, program: str) -> None:
+        real = socket.socket
+
+        class Without(real):  # type: ignore[misc, valid-type]
+            def __init__(self, family: int = -1, *rest: int) -> None:
+                if family == socket.AF_INET6:
+                    raise OSError(errno.EAFNOSUPPORT, "no IPv6")
+                super().__init__(family, *rest)
+
+        replace = resolver("::1", LOOPBACK) | {"socket.socket": Without}
+        with (
+            peer_of(program) as (peer, (_, port)),
+            Running(program, "localhost", port, replace=replace) as running,
+        ):
+            assert taken_by(peer) == wire(program)
+            assert running.finish() == (0, "", "")
+
+    @needs_ipv6
+    @every_inet
+    def test_fail_when_nobody_is_at_any_address(self, program: str) -> None:
+        with nobody_for(program) as (_, port):
+            replace = resolver("::1", LOOPBACK)
+            error = refusal(program, "localhost", port, replace=replace)
+        assert "Connection refused" in error
+
+
+class TestPorts:
+    @every_inet
+    @pytest.mark.parametrize(
+        "port",
+        [
+            "0",
+            "65536",
+            "-1",
+            "",
+            "http",
+            "1.0",
+            " 1",
+            "\N{FULLWIDTH DIGIT ONE}",
+            "1_0",
+        ],
+    )
+    def test_are_from_1_to_65535(self, program: str, port: str) -> None:
+        with Running(program, LOOPBACK, port) as running:
+            status, out, err = running.finish()
+        assert (status, out) == (2, "")
+        usage, error = err.splitlines()
+        assert usage == f"usage: {program}.py [-h] HOST PORT"
+        assert error == (
+            f"{program}.py: error: argument PORT: "
+            f"{port!r} is not from 1 to 65535"
+        )

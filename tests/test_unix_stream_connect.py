@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+from peers import peer_of, taken_by
+from programs import Running
+
+from ipc_examples.unix_stream_connect import send
+
+pytestmark = pytest.mark.usefixtures("empty_directory")
+
+
+def test_sends_all_of_much() -> None:
+    message = bytes(1_000_000)
+    with (
+        peer_of("unix_stream_connect") as (peer, [path]),
+        Running(lambda: send(path, message)) as running,
+    ):
+        assert taken_by(peer) == message
+        assert running.finish() == (0, "", "")
+
+
+def test_reports_a_peer_that_breaks_off() -> None:
+    much = {"MESSAGE": bytes(10_000_000)}
+    with (
+        peer_of("unix_stream_connect") as (peer, [path]),
+        Running("unix_stream_connect", path, replace=much) as running,
+    ):
+        peer.accept()[0].close()
+        status, out, err = running.finish()
+    assert (status, out) == (1, "")
+    assert err in {
+        f"unix_stream_connect: {path}: [Errno 32] Broken pipe\n",
+        f"unix_stream_connect: {path}: [Errno 104] Connection reset by peer\n",
+    }
