@@ -68,7 +68,7 @@ def books(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run every test and measure the coverage of the programs."""
-    install(session, "tests")
+    install(session, "docs")
     session.run("pytest", *session.posargs)
 
 

@@ -11,6 +11,7 @@ import pytest
 from hatchling import build
 from programs import PROGRAMS
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 
 
