@@ -37,6 +37,10 @@ intersphinx_mapping = {
     "python": ("https://docs.python.org/3", ("python.inv",)),
 }
 nitpicky = True
+copybutton_selector = "div.highlight pre, div.typed pre"
+copybutton_exclude = ".linenos, .screen .prompt, .screen .output, .screen .key"
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True
 doctest_test_doctest_blocks = ""  # only what says that it is a test
 trim_doctest_flags = True
 

@@ -30,14 +30,14 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 ANSWER = b"Half a league onward"
-PATIENCE = 0.2  # seconds to wait for an answer
+PATIENCE = 0.5  # seconds to wait for an answer
 TRIES = 5
 
 
 def ask_child(question: bytes) -> Iterator[str]:
     """Fork a server, ask it, and yield a line for each try.
 
-    :raises OSError: if there is no room for a socket or a process
+    :raises OSError: if there is no room, or the child failed
     :raises TimeoutError: if no try was answered
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
@@ -47,9 +47,13 @@ def ask_child(question: bytes) -> Iterator[str]:
             answer_second_and_exit(server)
         try:
             yield from ask(server.getsockname(), question)
+        except BaseException:
+            os.kill(child, signal.SIGKILL)  # it may be waiting for ever
+            raise
         finally:
-            os.kill(child, signal.SIGKILL)  # unlike SIGTERM, never too early
-            os.waitpid(child, 0)
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status:
+        raise ChildProcessError(f"the child ended with status {status}")
 
 
 def ask(server: tuple[str, int], question: bytes) -> Iterator[str]:
@@ -57,18 +61,18 @@ def ask(server: tuple[str, int], question: bytes) -> Iterator[str]:
 
     :raises TimeoutError: if no try was answered
 
-    See :manpage:`sendto(2)` and :manpage:`recvfrom(2)`.
+    See :manpage:`connect(2)`, :manpage:`send(2)` and :manpage:`udp(7)`.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(server)  # from now on it hears this server only
         client.settimeout(PATIENCE)
         for number in range(1, TRIES + 1):
-            client.sendto(question, server)
+            client.send(question)
             try:
-                answer, sender = client.recvfrom(1024)
+                answer = client.recv(1024)
             except TimeoutError:
                 yield f"request {number}: no answer"
-                continue
-            if sender == server:  # anybody can send us a datagram
+            else:
                 yield f"request {number} -->{answer.decode()}"
                 return
     raise TimeoutError(f"no answer to {TRIES} requests")

@@ -36,7 +36,7 @@ def send(host: str, port: int, message: bytes) -> None:
     Where *host* has several addresses, as ``localhost`` has, the next is
     tried when one refuses.
 
-    :raises OSError: if *host* is unknown, or its last address refuses
+    :raises OSError: if *host* is unknown; if all refuse, as the first did
 
     See :manpage:`getaddrinfo(3)` and :manpage:`udp(7)`, "Error handling".
     """
@@ -51,7 +51,7 @@ def send(host: str, port: int, message: bytes) -> None:
                 await_refusal(sender)
                 return
         except OSError as error:
-            refusal = error
+            refusal = refusal or error
     raise refusal or OSError("no address")
 
 

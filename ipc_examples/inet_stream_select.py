@@ -63,7 +63,7 @@ def serve(listener: socket.socket, idle: float = IDLE) -> NoReturn:
     """
     listener.setblocking(False)
     with selectors.DefaultSelector() as selector:
-        selector.register(listener, selectors.EVENT_READ, listener)
+        watch(selector, listener)
         try:
             while True:
                 ready = selector.select(idle)
@@ -73,7 +73,9 @@ def serve(listener: socket.socket, idle: float = IDLE) -> NoReturn:
                     elif not read(key.data):
                         selector.unregister(key.data)
                         key.data.close()
+                        watch(selector, listener)  # there is room again
                 if not ready:
+                    watch(selector, listener)
                     print("Do something else", flush=True)
         finally:
             for key in tuple(selector.get_map().values()):
@@ -82,10 +84,22 @@ def serve(listener: socket.socket, idle: float = IDLE) -> NoReturn:
 
 def welcome(selector: selectors.BaseSelector, listener: socket.socket) -> None:
     """Accept a connection, if one is still there, and watch it as well."""
-    with contextlib.suppress(BlockingIOError):
+    try:
         connection = listener.accept()[0]
-        connection.setblocking(False)
-        selector.register(connection, selectors.EVENT_READ, connection)
+    except BlockingIOError:
+        return
+    except OSError as error:  # no descriptor is free: look again later
+        print(f"inet_stream_select: {error}", file=sys.stderr)
+        selector.unregister(listener)
+        return
+    connection.setblocking(False)
+    watch(selector, connection)
+
+
+def watch(selector: selectors.BaseSelector, sock: socket.socket) -> None:
+    """Watch *sock*, unless it is watched already."""
+    with contextlib.suppress(KeyError):
+        selector.register(sock, selectors.EVENT_READ, sock)
 
 
 def read(connection: socket.socket) -> bool:

@@ -21,12 +21,14 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import sys
 import time
 from typing import NamedTuple, NoReturn
 
 CHANNELS = ("pipe", "UNIX stream", "UNIX datagram", "UDP", "TCP")
 MESSAGE = bytes(64)
+TEN_SECONDS = struct.pack("ll", 10, 0)
 
 
 class End(NamedTuple):
@@ -50,8 +52,6 @@ def channel(name: str) -> tuple[End, End]:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             one = socket.create_connection(listener.getsockname())
             other, _ = listener.accept()
-        for end in one, other:  # send each message without delay
-            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     elif name == "UDP":
         one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -62,6 +62,8 @@ def channel(name: str) -> tuple[End, End]:
         stream = name == "UNIX stream"
         style = socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
         one, other = socket.socketpair(socket.AF_UNIX, style)
+    for end in one, other:  # or a peer that died would leave us waiting
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, TEN_SECONDS)
     return End(*[one.detach()] * 2), End(*[other.detach()] * 2)
 
 
@@ -123,12 +125,10 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
+        means = [measure(name, count) for name in CHANNELS]
         print(f"{'':16}microseconds  times a pipe's")
-        times: list[float] = []
-        for name in CHANNELS:
-            times.append(measure(name, count))
-            ratio = times[-1] / times[0]
-            print(f"{name:16}{times[-1]:12.1f}{ratio:16.1f}", flush=True)
+        for name, mean in zip(CHANNELS, means, strict=True):
+            print(f"{name:16}{mean:12.1f}{mean / means[0]:16.1f}", flush=True)
     except OSError as error:
         print(f"round_trips: {error}", file=sys.stderr)
         return 1

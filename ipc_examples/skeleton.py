@@ -125,7 +125,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
-        lines = sys.stdin.buffer.read().splitlines()
+        lines = [line.removesuffix(b"\n") for line in sys.stdin.buffer]
         for answer in distribute(lines):
             sys.stdout.buffer.write(answer + b"\n")
         sys.stdout.flush()

@@ -19,41 +19,54 @@ MARKDOWN = MarkdownIt()
 for plugin in colon_fence_plugin, deflist_plugin, fieldlist_plugin:
     MARKDOWN.use(plugin)
 
-# Directives whose content is Markdown again.
-NESTING = ("{table}", "{glossary}", "{svg}", "{note}", "{tip}", "{warning}")
+# The content of any other directive is Markdown again.
+VERBATIM = {
+    f"{{{name}}}"
+    for name in (
+        "code",
+        "code-block",
+        "doctest",
+        "eval-rst",
+        "parsed-literal",
+        "raw",
+        "sourcecode",
+        "testcleanup",
+        "testcode",
+        "testoutput",
+        "testsetup",
+        "transcript",
+    )
+}
 
 
 class Block(NamedTuple):
     """A fenced or indented block of a page."""
 
-    page: str
-    line: int  # of the content's first line
-    info: str  # what follows the fence: "{doctest}", "python", "" ...
+    line: int  # of its content's first line
+    info: str  # what follows the fence: "{doctest}", "python" ...
     text: str
 
     @property
-    def place(self) -> str:
-        """Where its fence is."""
-        return f"docs/{self.page}:{self.line - 1}"
+    def name(self) -> str:
+        """The directive in braces, or the language, or nothing."""
+        return self.info.partition(" ")[0]
 
 
-def blocks() -> list[Block]:
-    """Return the blocks of all pages."""
-    return [
-        block
-        for path in sorted(DOCS.rglob("*.md"))
-        if not path.relative_to(DOCS).as_posix().startswith(GENERATED)
-        for block in blocks_of(path, path.read_text("utf-8"))
-    ]
+def blocks() -> Iterator[tuple[str, Block]]:
+    """Yield each block of each page, with the page's path below docs."""
+    for path in sorted(DOCS.rglob("*.md")):
+        page = path.relative_to(DOCS).as_posix()
+        if not page.startswith(GENERATED):
+            for block in blocks_of(path.read_text("utf-8")):
+                yield page, block
 
 
-def blocks_of(path: Path, text: str, first: int = 1) -> Iterator[Block]:
-    """Yield the blocks of a page, also those inside others."""
-    page = path.relative_to(DOCS).as_posix()
+def blocks_of(text: str, first: int = 1) -> Iterator[Block]:
+    """Yield the blocks of a text, also those inside others."""
     for token in MARKDOWN.parse(text):
         if token.type in {"fence", "colon_fence", "code_block"} and token.map:
-            line = first + token.map[0] + 1
-            if token.info.startswith(NESTING):
-                yield from blocks_of(path, token.content, line)
-            else:
-                yield Block(page, line, token.info.strip(), token.content)
+            line = first + token.map[0] + (token.type != "code_block")
+            block = Block(line, token.info.strip(), token.content)
+            yield block
+            if block.name.startswith("{") and block.name not in VERBATIM:
+                yield from blocks_of(token.content, line)

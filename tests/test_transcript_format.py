@@ -9,14 +9,16 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
+import pages
 import pytest
 import terminals
-import test_transcripts
 import transcript
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 from transcript import Kind
 
+# The machinery's own test: the pages do not need it to be built.
+pytestmark = pytest.mark.slow
 PAGE = "docs/page.md"
 LOOP = "while :; do :; done'\na\n"
 SAMPLE = r"""
@@ -231,7 +233,6 @@ def test_differences_are_found(text: str, line: int, message: str) -> None:
     assert str(caught.value).startswith(f"{PAGE}:{line}: ")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
@@ -364,8 +365,12 @@ Term
 
 def test_transcripts_are_collected_with_their_lines() -> None:
     lines = NESTED.split("\n")
-    found = list(test_transcripts.fences(NESTED))
-    assert [(line, text.splitlines()[0]) for line, text in found] == [
+    found = [
+        (block.line, block.text.splitlines()[0])
+        for block in pages.blocks_of(NESTED)
+        if block.name == "{transcript}"
+    ]
+    assert found == [
         (3, "$ 3"),
         (9, ":caption: a"),
         (15, "$ 15"),
@@ -374,7 +379,7 @@ def test_transcripts_are_collected_with_their_lines() -> None:
         (46, "$ 46"),
         (52, "$ 52"),
     ]
-    assert all(text.splitlines()[0] in lines[line - 1] for line, text in found)
+    assert all(first in lines[line - 1] for line, first in found)
 
 
 def build(folder: Path, builder: str, page: str) -> tuple[str, str]:
@@ -455,7 +460,7 @@ def test_other_builders(
 
 
 def test_page_shows_what_the_last_run_showed(tmp_path: Path) -> None:
-    ((_, text),) = test_transcripts.fences(FENCE)
+    ((_, _, text),) = pages.blocks_of(FENCE)
     results = tmp_path / "source" / transcript.RESULTS
     results.mkdir(parents=True)
     result = results / transcript.result_name(text)
