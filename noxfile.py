@@ -37,8 +37,7 @@ def docs(session: nox.Session) -> None:
     """Execute every example, then build the site."""
     install(session, "docs")
     session.run("pytest", "-q", "-m", "not slow", *session.posargs)
-    build(session, "doctest", "-E")
-    build(session, "html", "-a")
+    build(session, "html", "-E", "-a", "-D", "doctest_first=1")
     session.log(f"The site is in {BUILD / 'html' / 'index.html'}")
 
 

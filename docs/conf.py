@@ -18,7 +18,7 @@ with (HERE.parent / "pyproject.toml").open("rb") as file:
 
 extensions = [
     "autodoc2",
-    "doctest_lines",
+    "doctests",
     "inline_svg",
     "myst_parser",
     "sphinx.ext.intersphinx",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -11,19 +10,6 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGURG)
-
-
-@pytest.fixture(autouse=True)
-def _same_signals() -> Iterator[None]:
-    """Undo what a program called in this process does to signals."""
-    handlers = {number: signal.getsignal(number) for number in NUMBERS}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @pytest.fixture

@@ -223,6 +223,23 @@ def refusal(
     return err
 
 
+def but_in_child(action: Callable[[], object]) -> Callable[[], int]:
+    """Return a fork after which the child begins with *action*."""
+    fork = os.fork
+
+    def fork_and_act() -> int:
+        pid = fork()
+        if pid == 0:
+            action()
+        return pid
+
+    return fork_and_act
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def wait_until_blocked(pid: int) -> None:
     """Wait until a process waits in a system call, or has ended.
 

@@ -33,6 +33,7 @@ from programs import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
 CODE_LINES = 90
 COLUMNS = 79
 NOT_CODE = {

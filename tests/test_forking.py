@@ -15,11 +15,20 @@ from itertools import count, repeat
 from typing import TYPE_CHECKING
 
 import pytest
-from programs import PROGRAMS, Ended, Running, command_line, source
+from programs import (
+    PROGRAMS,
+    Ended,
+    Running,
+    but_in_child,
+    command_line,
+    die,
+    source,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.slow
 FORKING = [p for p in PROGRAMS if "os.fork()" in source(p)]
 CHANNELLED = [
     p for p in FORKING if re.search(r"\bos\.pipe\b|\bsocket\b", source(p))
@@ -43,18 +52,6 @@ def run(program: str, **replace: object) -> Ended:
 
 def patience(program: str) -> dict[str, float]:
     return {"PATIENCE": 0.05} if "PATIENCE = " in source(program) else {}
-
-
-def but_in_child(action: Callable[[], object]) -> Callable[[], int]:
-    """Return a fork after which the child begins with *action*."""
-
-    def fork_and_act() -> int:
-        pid = fork()
-        if pid == 0:
-            action()
-        return pid
-
-    return fork_and_act
 
 
 def at_most(times: int) -> Callable[[], int]:
@@ -82,9 +79,6 @@ def test_reports_that_there_is_no_room_for_a_child(program: str) -> None:
 
 @pytest.mark.parametrize("program", FORKING)
 def test_reports_that_a_child_was_killed(program: str) -> None:
-    def die() -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
     status, _, err = run(program, fork=but_in_child(die), **patience(program))
     if "os.exec" in source(program):  # the status is the other program's
         assert (status, err) == (128 + signal.SIGKILL, "")

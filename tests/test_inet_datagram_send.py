@@ -49,7 +49,12 @@ def test_sends_the_largest_datagram() -> None:
         assert peer.recv(65536) == bytes(65507)
 
 
-def test_the_last_refusal_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
-    with pytest.raises(OSError, match="no address"):
-        send("nobody", 1, b"who?")
+def test_the_first_refusal_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    with nobody_for("inet_datagram_send") as [host, port]:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        unheard_of = (999, socket.SOCK_DGRAM, 0, "", ())
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda *_, **__: [*found, unheard_of]
+        )
+        with pytest.raises(ConnectionRefusedError):
+            send(host, int(port), b"who?")

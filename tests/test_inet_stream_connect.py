@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 from peers import peer_of, taken_by
 from programs import Running
 
@@ -25,10 +27,6 @@ def test_reports_a_peer_that_breaks_off() -> None:
         peer.accept()[0].close()
         status, out, err = running.finish()
     assert (status, out) == (1, "")
-    assert err in {
-        f"inet_stream_connect: {host} port {port}: {reason}\n"
-        for reason in (
-            "[Errno 32] Broken pipe",
-            "[Errno 104] Connection reset by peer",
-        )
-    }
+    assert re.fullmatch(
+        r"inet_stream_connect: .*(Broken pipe|Connection reset by peer)\n", err
+    )

@@ -16,7 +16,7 @@ from programs import RECEIVING, Running, named, refusal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.usefixtures("empty_directory")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 
 DATAGRAM = named("_datagram_receive")
 STREAM = named("_stream_accept", "_stream_select")

@@ -3,9 +3,10 @@ from __future__ import annotations
 import os
 import re
 import signal
+import struct
 
 import pytest
-from programs import Running
+from programs import Running, but_in_child, die, refusal
 
 from ipc_examples.round_trips import CHANNELS, channel
 
@@ -43,6 +44,16 @@ def test_can_be_ended_while_its_child_waits(name: str) -> None:
     with Running(NAME, replace=replace) as running:
         status, _, err = running.finish()
     assert (status, err) == (143, "")
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_reports_a_child_that_is_killed(name: str) -> None:
+    replace = {
+        "CHANNELS": [name],
+        "TEN_SECONDS": struct.pack("ll", 0, 50_000),
+        "os.fork": but_in_child(die),
+    }
+    refusal(NAME, replace=replace)
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "", "many", "1.5"])

@@ -23,7 +23,7 @@ from programs import SENDING, Running, refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.usefixtures("empty_directory")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 
 UNIX = [p for p in SENDING if p.startswith("unix_")]
 INET = [p for p in SENDING if p.startswith("inet_")]

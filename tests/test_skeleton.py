@@ -33,6 +33,7 @@ def answers_to(lines: list[bytes], workers: int = 2) -> str:
         (b"one\ntwo\nthree\nfour\nfive\n", "ONE\nTWO\nTHREE\nFOUR\nFIVE\n"),
         (b"one\ntwo", "ONE\nTWO\n"),
         (b"\n\none\n", "\n\nONE\n"),
+        (b"one\rtwo\r\n", "ONE\rTWO\r\n"),
     ],
 )
 def test_answers_each_line_in_order(stdin: bytes, answers: str) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from peers import peer_of, taken_by
 from programs import Running
@@ -28,7 +30,6 @@ def test_reports_a_peer_that_breaks_off() -> None:
         peer.accept()[0].close()
         status, out, err = running.finish()
     assert (status, out) == (1, "")
-    assert err in {
-        f"unix_stream_connect: {path}: [Errno 32] Broken pipe\n",
-        f"unix_stream_connect: {path}: [Errno 104] Connection reset by peer\n",
-    }
+    assert re.fullmatch(
+        r"unix_stream_connect: .*(Broken pipe|Connection reset by peer)\n", err
+    )
