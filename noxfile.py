@@ -66,9 +66,9 @@ def books(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run every test and measure the coverage of the programs."""
+    """Run the tests that are named, or all, and then measure coverage."""
     install(session, "docs")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *(session.posargs or ["--cov"]))
 
 
 @nox.session

@@ -16,7 +16,7 @@ from programs import RECEIVING, Running, named, refusal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
+pytestmark = pytest.mark.usefixtures("empty_directory")
 
 DATAGRAM = named("_datagram_receive")
 STREAM = named("_stream_accept", "_stream_select")
@@ -102,6 +102,7 @@ def taken(request: pytest.FixtureRequest) -> Iterator[str]:
     remove("taken")
 
 
+@pytest.mark.slow
 class TestMessages:
     @every_receiver
     def test_ends_at_the_nul_that_c_sends(self, program: str) -> None:
@@ -269,6 +270,7 @@ class TestEnds:
             assert client.recv(1) == b""
 
 
+@pytest.mark.slow
 class TestPaths:
     @every_unix
     def test_are_shown(self, program: str) -> None:
@@ -343,6 +345,7 @@ class TestPaths:
         os.unlink("socket")
 
 
+@pytest.mark.slow
 class TestHosts:
     @every_inet
     @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from programs import SENDING, Running, refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
+pytestmark = pytest.mark.usefixtures("empty_directory")
 
 UNIX = [p for p in SENDING if p.startswith("unix_")]
 INET = [p for p in SENDING if p.startswith("inet_")]
@@ -142,6 +142,7 @@ class TestPaths:
             assert "Protocol wrong type" in refusal(program, *arguments)
 
 
+@pytest.mark.slow
 class TestHosts:
     @every_inet
     def test_must_be_known(self, program: str) -> None:
@@ -216,6 +217,7 @@ class TestHosts:
         assert "Connection refused" in error
 
 
+@pytest.mark.slow
 class TestPorts:
     @every_inet
     @pytest.mark.parametrize(
