@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -298,6 +299,7 @@ def test_nothing_survives_a_failure(command: str) -> None:
     assert len(os.listdir("/dev/fd")) == before
 
 
+@pytest.mark.skipif(not shutil.which("ps"), reason="ps is not installed")
 def test_processes_are_found_without_proc(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
