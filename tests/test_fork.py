@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from programs import Running
+from programs import Running, but_in_child, die, refusal
 
 from ipc_examples.fork import add_one_in_child
 
@@ -26,3 +26,8 @@ def test_does_not_double_what_is_still_unwritten() -> None:
     assert (status, err) == (0, "")
     assert out.count("begun") == 1
     assert out.endswith("(255, 254)\n")
+
+
+def test_names_the_signal_that_ended_the_child() -> None:
+    told = refusal("fork", replace={"os.fork": but_in_child(die)})
+    assert told == "fork: signal 9 ended the child\n"

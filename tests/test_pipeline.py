@@ -67,3 +67,10 @@ def test_needs_two_commands(command: str) -> None:
     usage, error = err.splitlines()
     assert usage.startswith("usage: pipeline.py [-h] PROG PROG")
     assert error.startswith("pipeline.py: error: ")
+
+
+def test_says_what_a_command_is() -> None:
+    with Running(NAME, "", "true") as running:
+        assert running.finish().err.endswith(
+            "error: PROG is a command, not an empty string\n"
+        )

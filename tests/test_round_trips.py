@@ -64,3 +64,10 @@ def test_counts_from_one(count: str) -> None:
     usage, error = err.splitlines()
     assert usage == "usage: round_trips.py [-h] [COUNT]"
     assert error.startswith("round_trips.py: error: argument COUNT: ")
+
+
+def test_says_what_a_count_is() -> None:
+    with Running(NAME, "0") as running:
+        assert running.finish().err.endswith(
+            "argument COUNT: 0 is less than one\n"
+        )
