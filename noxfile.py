@@ -36,8 +36,7 @@ def build(session: nox.Session, builder: str, *options: str) -> None:
 def docs(session: nox.Session) -> None:
     """Execute every example, then build the site."""
     install(session, "docs")
-    session.run("pytest", "-q", "-m", "not slow", *session.posargs)
-    build(session, "html", "-E", "-a", "-D", "doctest_first=1")
+    build(session, "html", "-E", "-a", "-D", "execute=1", *session.posargs)
     session.log(f"The site is in {BUILD / 'html' / 'index.html'}")
 
 

@@ -18,7 +18,7 @@ with (HERE.parent / "pyproject.toml").open("rb") as file:
 
 extensions = [
     "autodoc2",
-    "doctests",
+    "examples",
     "inline_svg",
     "myst_parser",
     "sphinx.ext.intersphinx",
@@ -41,6 +41,7 @@ copybutton_selector = "div.highlight pre, div.typed pre"
 copybutton_exclude = ".linenos, .screen .prompt, .screen .output, .screen .key"
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
+tests_command = ["pytest", "-q", "-m", "not slow", "tests"]
 doctest_test_doctest_blocks = ""  # only what says that it is a test
 trim_doctest_flags = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -52,13 +53,16 @@ class Block(NamedTuple):
         return self.info.partition(" ")[0]
 
 
-def blocks() -> Iterator[tuple[str, Block]]:
-    """Yield each block of each page, with the page's path below docs."""
-    for path in sorted(DOCS.rglob("*.md")):
-        page = path.relative_to(DOCS).as_posix()
-        if not page.startswith(GENERATED):
-            for block in blocks_of(path.read_text("utf-8")):
-                yield page, block
+@functools.cache
+def blocks() -> tuple[tuple[str, Block], ...]:
+    """Return each block of each page, with the page's path below docs."""
+    paths = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
+    return tuple(
+        (page, block)
+        for page in sorted(paths)
+        if not page.startswith(GENERATED)
+        for block in blocks_of((DOCS / page).read_text("utf-8"))
+    )
 
 
 def blocks_of(text: str, first: int = 1) -> Iterator[Block]:

@@ -9,7 +9,6 @@ import re
 import resource
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import termios
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import pexpect
+import psutil
 from transcript import SIGNALS, Kind, Line
 
 if TYPE_CHECKING:
@@ -275,26 +275,14 @@ def as_at_login() -> None:
 def session(leader: int) -> list[int]:
     """List the processes of a session that have not ended."""
     found = []
-    for process, state in processes():
-        with contextlib.suppress(OSError):
-            if os.getsid(process) == leader and not state.startswith("Z"):
+    for process in psutil.pids():
+        with contextlib.suppress(OSError, psutil.Error):
+            if (
+                os.getsid(process) == leader
+                and psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(process)
     return found
-
-
-def processes() -> Iterator[tuple[int, str]]:
-    """Yield the number and the state of each process."""
-    if not Path("/proc/self/stat").exists():
-        ps = ["ps", "-A", "-o", "pid=,stat="]
-        listing = subprocess.check_output(ps, text=True)
-        for line in listing.splitlines():
-            number, state = line.split()
-            yield int(number), state
-        return
-    for number in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            stat = Path("/proc", number, "stat").read_text(errors="replace")
-            yield int(number), stat.rpartition(") ")[2]
 
 
 class Performance:

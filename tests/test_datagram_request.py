@@ -3,8 +3,9 @@ from __future__ import annotations
 import itertools
 import signal
 import socket
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
+import pytest
 from peers import LOOPBACK
 from programs import DEADLINE, Running
 
@@ -14,9 +15,6 @@ from ipc_examples.datagram_request import (
     ask,
     ask_child,
 )
-
-if TYPE_CHECKING:
-    import pytest
 
 NAME = "datagram_request"
 
@@ -33,6 +31,7 @@ def stay_silent(_: socket.socket) -> NoReturn:
         signal.pause()
 
 
+@pytest.mark.slow
 def test_asks_until_it_is_answered() -> None:
     with Running(NAME) as running:
         assert running.finish() == (
@@ -91,6 +90,7 @@ def test_the_server_ends_when_nobody_asks(
         assert running.finish() == (1, "", f"{NAME}: child: timed out\n")
 
 
+@pytest.mark.slow
 def test_the_server_ends_when_nobody_wants_to_know() -> None:
     def ask_once() -> None:
         lines = ask_child(b"who?")

@@ -17,6 +17,7 @@ def test_the_first_reads_standard_input() -> None:
         assert running.finish() == (0, "MOON", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "second", "status"),
     [
@@ -54,6 +55,7 @@ def test_runs_the_second_though_the_first_cannot() -> None:
     assert err.startswith(f"{NAME}: no-such-program: ")
 
 
+@pytest.mark.slow
 def test_an_endless_first_ends_with_the_second() -> None:
     with Running(NAME, "yes", "head -n 1") as running:
         assert running.finish() == (0, "y\n", "")

@@ -35,6 +35,7 @@ def test_a_channel_leads_both_ways(name: str) -> None:
     other.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHANNELS)
 def test_can_be_ended_while_its_child_waits(name: str) -> None:
     def end_instead(*_: object) -> None:
@@ -46,6 +47,7 @@ def test_can_be_ended_while_its_child_waits(name: str) -> None:
     assert (status, err) == (143, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHANNELS)
 def test_reports_a_child_that_is_killed(name: str) -> None:
     replace = {

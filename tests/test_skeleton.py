@@ -41,18 +41,21 @@ def test_answers_each_line_in_order(stdin: bytes, answers: str) -> None:
         assert running.finish() == (0, answers, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2, 3, 10])
 def test_any_number_may_work(workers: int) -> None:
     lines = [b"one", b"two", b"three"]
     assert answers_to(lines, workers) == "[b'ONE', b'TWO', b'THREE']\n"
 
 
+@pytest.mark.slow
 def test_a_line_may_exceed_every_buffer() -> None:
     lines = [bytes([65 + n]) * 1_000_000 for n in range(5)]
     with Running(lambda: print(distribute(lines) == lines)) as running:
         assert running.finish() == (0, "True\n", "")
 
 
+@pytest.mark.slow
 def test_the_work_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     def pid(_: bytes) -> bytes:
         return str(os.getpid()).encode()
@@ -63,6 +66,7 @@ def test_the_work_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rest == [one, other]
 
 
+@pytest.mark.slow
 def test_a_worker_holds_no_channel_of_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -41,7 +41,8 @@ sample stands, as a whole word, for whatever the expression matches where it
 is first shown, and for that same text from there on.
 
 ``tests/test_transcripts.py`` runs the transcripts and keeps the texts that
-the samples stood for. The page shows these if they are there.
+the samples stood for. The page shows these if they are there when it is
+written.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
 if TYPE_CHECKING:
@@ -313,6 +315,10 @@ class key(nodes.inline):  # noqa: N801 - as docutils names its nodes
     """A key that is pressed; outside HTML its name as text."""
 
 
+class sample(nodes.inline):  # noqa: N801 - as docutils names its nodes
+    """A sample, until the page is written."""
+
+
 def visit_screen(translator: HTML5Translator, node: screen) -> None:
     """Begin the ``pre`` element, which the keyboard can reach."""
     translator.body.append(
@@ -335,9 +341,7 @@ def depart_key(translator: HTML5Translator, _node: key) -> None:
     translator.body.append("</kbd>")
 
 
-def block_nodes(
-    transcript: Transcript, values: Mapping[str, str]
-) -> Iterator[nodes.container]:
+def block_nodes(transcript: Transcript) -> Iterator[nodes.container]:
     """Yield each block as a container: the terminal's name, then its lines."""
     columns = {name: i for i, name in enumerate(transcript.terminals(), 1)}
     begun = set()
@@ -352,13 +356,11 @@ def block_nodes(
         if block.terminal:
             name = nodes.strong("", block.terminal)
             result += nodes.paragraph("", "", name, classes=["terminal-name"])
-        result += screen_node(block, transcript, values)
+        result += screen_node(block, transcript)
         yield result
 
 
-def screen_node(
-    block: Block, transcript: Transcript, values: Mapping[str, str]
-) -> screen:
+def screen_node(block: Block, transcript: Transcript) -> screen:
     """Return the lines of a block, each part in its class."""
     rows = []
     for line in block.lines:
@@ -366,14 +368,20 @@ def screen_node(
             row = nodes.inline(classes=[line.kind.value])
             if prompt:
                 row += nodes.inline("", prompt, classes=["prompt"])
-            part = nodes.Text(transcript.substitute(text, values))
-            row += key("", "", part) if line.kind is Kind.KEY else part
+            if line.kind is Kind.KEY:
+                row += key("", text)
+            else:
+                row += text_nodes(text, transcript)
             row += nodes.Text("\n")
             rows.append(row)
     rows[-1].pop()
-    result = screen("", "", *rows, language="none")
-    result.rawsource = result.astext()
-    return result
+    return screen("", "", *rows, language="none")
+
+
+def text_nodes(text: str, transcript: Transcript) -> Iterator[nodes.Node]:
+    """Yield the parts of a text, the samples as such."""
+    for i, part in enumerate(transcript.split(text)):
+        yield sample("", part) if i % 2 else nodes.Text(part)
 
 
 class TranscriptDirective(SphinxDirective):
@@ -400,20 +408,38 @@ class TranscriptDirective(SphinxDirective):
                 "", "", *inlines, classes=["transcript-caption"]
             )
         count = len(transcript.terminals())
-        blocks = block_nodes(transcript, self._values(text))
         result += nodes.container(
-            "", *blocks, classes=["terminals", f"terminals-{count}"]
+            "",
+            *block_nodes(transcript),
+            classes=["terminals", f"terminals-{count}"],
+            result=result_name(text),
         )
         return [result]
 
-    def _values(self, text: str) -> dict[str, str]:
-        """Return what the samples stood for when the tests last ran."""
+
+class ShowValues(SphinxPostTransform):
+    """Shows what the samples stood for when the tests last ran."""
+
+    default_priority = 100
+
+    def run(self, **_: object) -> None:
+        """Replace the samples of each transcript."""
+        for terminals in self.document.findall(nodes.container):
+            if result := terminals.get("result"):
+                values = self._values(result)
+                for part in list(terminals.findall(sample)):
+                    text = part.astext()
+                    part.replace_self(nodes.Text(values.get(text, text)))
+                for block in terminals.findall(screen):
+                    block.rawsource = block.astext()
+
+    def _values(self, result: str) -> dict[str, str]:
         folder = self.env.srcdir / self.config.transcript_results
-        file = folder / result_name(text)
-        if not file.exists():
+        try:
+            text = (folder / result).read_text("utf-8")
+        except FileNotFoundError:
             return {}
-        self.env.note_dependency(file)
-        values: dict[str, str] = json.loads(file.read_text("utf-8"))
+        values: dict[str, str] = json.loads(text)
         return values
 
 
@@ -422,11 +448,12 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_config_value(
         "transcript_results",
         RESULTS,
-        "env",
+        "",
         description="folder of the tests' results, below the source folder",
     )
     app.add_node(key, html=(visit_key, depart_key))
     app.add_node(screen, html=(visit_screen, depart_screen))
     app.add_directive("transcript", TranscriptDirective)
+    app.add_post_transform(ShowValues)
     app.add_css_file("transcript.css")
     return {"parallel_read_safe": True, "parallel_write_safe": True}
