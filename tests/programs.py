@@ -121,6 +121,8 @@ class Running:
         if self.pid == 0:
             status = 1
             try:
+                os.close(out)
+                os.close(err)
                 make_standard((inlet, childs_out, childs_err), encoding)
                 action = action_of(program, arguments, replace or {})
                 status = perform(action, strict=strict)
@@ -270,7 +272,8 @@ def make_standard(descriptors: tuple[int, int, int], encoding: str) -> None:
     )
     sys.unraisablehook = sys.__unraisablehook__
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGALRM):  # pytest has the latter
+        signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 

@@ -53,6 +53,7 @@ import json
 import re
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docutils import nodes
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
     from sphinx.util.typing import ExtensionMetadata
     from sphinx.writers.html5 import HTML5Translator
 
@@ -307,6 +309,11 @@ def result_name(text: str) -> str:
     return f"{digest[:16]}.json"
 
 
+def results(env: BuildEnvironment) -> Path:
+    """Return the folder in which the tests leave those files."""
+    return Path(env.srcdir, env.config.transcript_results)
+
+
 class screen(nodes.literal_block):  # noqa: N801 - as docutils names its nodes
     """What a terminal shows in one block; outside HTML a literal block."""
 
@@ -407,12 +414,15 @@ class TranscriptDirective(SphinxDirective):
             result += nodes.paragraph(
                 "", "", *inlines, classes=["transcript-caption"]
             )
+        file = results(self.env) / result_name(text)
+        if file.exists():
+            self.env.note_dependency(file)
         count = len(transcript.terminals())
         result += nodes.container(
             "",
             *block_nodes(transcript),
             classes=["terminals", f"terminals-{count}"],
-            result=result_name(text),
+            result=file.name,
         )
         return [result]
 
@@ -434,9 +444,8 @@ class ShowValues(SphinxPostTransform):
                     block.rawsource = block.astext()
 
     def _values(self, result: str) -> dict[str, str]:
-        folder = self.env.srcdir / self.config.transcript_results
         try:
-            text = (folder / result).read_text("utf-8")
+            text = (results(self.env) / result).read_text("utf-8")
         except FileNotFoundError:
             return {}
         values: dict[str, str] = json.loads(text)
