@@ -126,9 +126,9 @@ def main() -> int:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         means = [measure(name, count) for name in CHANNELS]
-        print(f"{'':16}microseconds  times a pipe's")
+        print(f"{'':14}microseconds  relative")
         for name, mean in zip(CHANNELS, means, strict=True):
-            print(f"{name:16}{mean:12.1f}{mean / means[0]:16.1f}", flush=True)
+            print(f"{name:14}{mean:12.1f}{mean / means[0]:10.1f}", flush=True)
     except OSError as error:
         print(f"round_trips: {error}", file=sys.stderr)
         return 1
