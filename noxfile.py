@@ -71,6 +71,14 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def record(session: nox.Session) -> None:
+    """Record anew what the programs do, or the named ones; needs strace."""
+    install(session, "docs")
+    path = {"PYTHONPATH": "docs/_ext"}
+    session.run("python", "tests/recorder.py", *session.posargs, env=path)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and layout."""
     install(session, "lint")

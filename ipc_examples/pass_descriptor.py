@@ -73,7 +73,10 @@ def open_and_exit(connection: socket.socket) -> NoReturn:
     """In the child: send a file that has no name, leave the process."""
     status = 1
     try:
-        # Not before the fork: its import of random acts at every fork.
+        # An exception would be reported in the middle of the import, and an
+        # import before the fork would bring random, which acts at every fork.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
         import tempfile  # noqa: PLC0415
 
         with tempfile.TemporaryFile() as file:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from transcript import Transcript
 
 DEADLINE = 10.0
+PATIENCE = 1.0  # with a program that works on, before a signal is sent
 MARK = "# end"
 PROMPT = "$ "
 ROOT = Path(__file__).parent.parent
@@ -41,7 +42,10 @@ class Mismatch(Exception):  # noqa: N818 - the reason for a difference
 
 
 def run(
-    transcript: Transcript, page: str, deadline: float = DEADLINE
+    transcript: Transcript,
+    page: str,
+    deadline: float = DEADLINE,
+    python: Path | None = None,
 ) -> dict[str, str]:
     """Run a transcript and return what its samples stood for.
 
@@ -49,6 +53,7 @@ def run(
         transcript: what to type, and what to expect.
         page: the path that the message of a difference begins with.
         deadline: how many seconds each line may take to appear.
+        python: a folder whose ``python`` to run, instead of this interpreter.
 
     Raises:
         Difference: something else happened.
@@ -60,7 +65,7 @@ def run(
         tempfile.TemporaryDirectory(prefix="ipc-", dir="/tmp") as folder,
         contextlib.ExitStack() as stack,
     ):
-        env = environment(Path(folder))
+        env = environment(Path(folder), python)
         terminals = {
             name: stack.enter_context(Terminal(name, env, deadline))
             for name in transcript.terminals()
@@ -73,11 +78,14 @@ def run(
         return performance.values
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path, python: Path | None) -> dict[str, str]:
     """Return a reader's environment, with an empty home in a folder."""
     home = folder / "home"
     home.mkdir()
-    path = [str(python_folder(folder)), os.environ.get("PATH", os.defpath)]
+    path = [
+        str(python or python_folder(folder)),
+        os.environ.get("PATH", os.defpath),
+    ]
     return {
         "HISTFILE": os.devnull,
         "HOME": str(home),
@@ -120,7 +128,7 @@ class Terminal:
             SHELL,
             ["+o", "emacs"],  # the terminal echoes, not the shell
             cwd=env["HOME"],
-            env=dict(env),
+            env={**env, "TERMINAL": name},
             dimensions=(24, 200),
             encoding="utf-8",
             codec_errors="backslashreplace",
@@ -161,9 +169,15 @@ class Terminal:
     def press(self, key: str) -> None:
         """Press a control key; if it sends a signal, await its echo.
 
-        The echo comes after the signal, and so perhaps after output of the
-        program. Then a new line may begin, or not.
+        As a reader would, send a signal once the program waits, unless it
+        never does. The echo comes after the signal, and so perhaps after
+        output of the program. Then a new line may begin, or not.
         """
+        limit = time.monotonic() + PATIENCE
+        while (
+            key in SIGNALS and is_busy(self.pid) and time.monotonic() < limit
+        ):
+            os.sched_yield()
         self.shell.sendcontrol(key[1])
         if key in SIGNALS:
             limit = time.monotonic() + self.deadline
@@ -283,6 +297,15 @@ def session(leader: int) -> list[int]:
             ):
                 found.append(process)
     return found
+
+
+def is_busy(leader: int) -> bool:
+    """Tell whether a process of a session does not wait for anything."""
+    for process in session(leader):
+        with contextlib.suppress(psutil.Error):
+            if psutil.Process(process).status() != psutil.STATUS_SLEEPING:
+                return True
+    return False
 
 
 class Performance:

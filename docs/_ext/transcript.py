@@ -40,6 +40,9 @@ words: a sample is quoted if it has spaces, and a backslash is itself. A
 sample stands, as a whole word, for whatever the expression matches where it
 is first shown, and for that same text from there on.
 
+The option ``record`` names a recording of this transcript, which ``nox -s
+record`` makes: ``docs/recordings/NAME.json``.
+
 ``tests/test_transcripts.py`` runs the transcripts and keeps the texts that
 the samples stood for. The page shows these if they are there when it is
 written.
@@ -56,8 +59,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import recording
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 if TYPE_CHECKING:
@@ -68,11 +73,13 @@ if TYPE_CHECKING:
     from sphinx.util.typing import ExtensionMetadata
     from sphinx.writers.html5 import HTML5Translator
 
+logger = logging.getLogger(__name__)
 KEYS = ("^C", "^\\", "^D")
 SIGNALS = KEYS[:2]
 HEADER = re.compile(r"\[([A-Z][A-Za-z0-9 ]*)\]")
 OPTION = re.compile(r":(\w+):\s*(.*)")
-OPTIONS = ("caption", "varying")
+OPTIONS = ("caption", "record", "varying")
+NAME = re.compile(r"[a-z0-9_]*")
 RESULTS = "_build/transcripts"
 
 
@@ -134,6 +141,7 @@ class Transcript:
     caption: str
     varying: Mapping[str, str]
     blocks: Sequence[Block]
+    record: str = ""
 
     def terminals(self) -> list[str]:
         """Return the names of the terminals, each as it first appears."""
@@ -178,9 +186,12 @@ def parse(text: str, first: int = 1) -> Transcript:
     lines = list(enumerate(text.removesuffix("\n").split("\n"), first))
     options = _take_options(lines)
     _, caption = options.get("caption", (first, ""))
+    number, record = options.get("record", (first, ""))
+    if not NAME.fullmatch(record):
+        raise TranscriptError(number, f"option record: {record} is no name")
     number, varying = options.get("varying", (first, ""))
     transcript = Transcript(
-        caption, _parse_varying(number, varying), _parse_blocks(lines)
+        caption, _parse_varying(number, varying), _parse_blocks(lines), record
     )
     _check_order(first, transcript)
     _check_samples(number, transcript)
@@ -408,6 +419,8 @@ class TranscriptDirective(SphinxDirective):
         except TranscriptError as error:
             reporter = self.state.document.reporter
             return [reporter.error(f"transcript: {error}", line=error.line)]
+        if transcript.record:
+            self.check_recording(transcript.record, text)
         result = nodes.container(classes=["transcript"])
         if transcript.caption:
             inlines, _ = self.parse_inline(transcript.caption)
@@ -425,6 +438,16 @@ class TranscriptDirective(SphinxDirective):
             result=file.name,
         )
         return [result]
+
+    def check_recording(self, name: str, text: str) -> None:
+        """Complain of a recording that is not of this transcript."""
+        file = self.env.srcdir / "recordings" / f"{name}.json"
+        programs = self.env.srcdir.parent / "ipc_examples"
+        try:
+            recording.check_up_to_date(recording.load(file), text, programs)
+        except recording.RecordingError as error:
+            place = self.get_location()
+            logger.warning("%s: %s", file.name, error, location=place)
 
 
 class ShowValues(SphinxPostTransform):

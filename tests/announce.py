@@ -1,0 +1,71 @@
+"""Runs a program and tells strace which of its lines is being executed.
+
+``python announce.py -m MODULE [ARGUMENT ...]`` or ``-c CODE``, as Python
+itself. Each line of the program's own file is announced by a call that strace
+sees and that does nothing: it asks for a file ``@line:12`` that is not there.
+What getaddrinfo() does depends on the machine: it is between ``@quiet`` and
+``@loud``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import socket
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+
+Trace = Any  # a function that returns its like
+
+
+def announce(text: str) -> None:
+    with contextlib.suppress(OSError):
+        os.stat(f"@{text}")
+
+
+def tracer(file: str) -> Trace:
+    def trace(frame: FrameType, event: str, _: object) -> Trace:
+        if frame.f_code.co_filename != file:
+            return None
+        if event == "line":
+            announce(f"line:{frame.f_lineno}")
+        return trace
+
+    return trace
+
+
+def profile(_: FrameType, event: str, function: object) -> None:
+    if function is socket._socket.getaddrinfo:  # type: ignore[attr-defined]
+        announce("quiet" if event == "c_call" else "loud")
+
+
+def load(option: str, program: str) -> tuple[CodeType, str]:
+    """Return the program's code and the name of its file."""
+    if option == "-c":
+        return compile(program, "<string>", "exec", dont_inherit=True), "-c"
+    spec = importlib.util.find_spec(program)
+    assert spec
+    assert spec.origin
+    with open(spec.origin) as file:
+        text = file.read()
+    return compile(text, spec.origin, "exec", dont_inherit=True), spec.origin
+
+
+def main() -> None:
+    _, option, program, *arguments = sys.argv
+    code, file = load(option, program)
+    sys.argv[:] = [file, *arguments]
+    module = sys.modules["__main__"] = types.ModuleType("__main__")
+    module.__file__ = file
+    sys.setprofile(profile)
+    sys.settrace(tracer(code.co_filename))
+    exec(code, module.__dict__)  # noqa: S102 - that is what it is for
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,485 @@
+"""Makes a recording of the calls that strace saw."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from recording import End, Process, Recording, Step, digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from recorder import Call, Traced
+
+# These take effect when they end; what gives them something, when it begins.
+TAKING = {
+    "accept",
+    "epoll_wait",
+    "poll",
+    "read",
+    "readv",
+    "recvfrom",
+    "recvmsg",
+    "select",
+    "wait",
+}
+WRITING = {"sendmsg", "sendto", "write", "writev"}
+READING = {"read", "readv", "recvfrom", "recvmsg"}
+WAITING = {"epoll_wait", "poll", "select"}
+IGNORED = {"SIGCHLD", "fcntl", "getsockname"}
+BUFFER = re.compile(r'iov_base="((?:[^"\\]|\\.)*)"')
+ADDRESS = re.compile(
+    r'htons\((?P<port>\d+)\)|sun_path=@?"(?P<path>.*?)"|inet_pton'
+)
+
+
+class Sent(NamedTuple):
+    """What waits in a queue: by which step, how long, and what came along."""
+
+    step: int
+    size: int
+    sender: End
+    rights: list[End]
+
+
+def effect(call: Call) -> float:
+    """Return when a call took effect, in seconds."""
+    return call.end if call.name in TAKING else call.start
+
+
+def address(text: str) -> str:
+    """Return the port or the path in the text of an address."""
+    found = ADDRESS.search(text)
+    return (found["port"] or found["path"] or "") if found else ""
+
+
+class Interpreter:
+    """Follows several processes, call by call.
+
+    :param traced: the processes, each after the one that forked it
+    """
+
+    def __init__(self, traced: list[Traced]) -> None:
+        self.traced = traced
+        self.numbers = {each.pid: i for i, each in enumerate(traced)}
+        self.tables: list[dict[int, End]] = [{} for _ in traced]
+        self.shut_by_exec: list[set[int]] = [set() for _ in traced]
+        self.forked: list[list[int]] = [[] for _ in traced]
+        self.became: list[str] = ["" for _ in traced]
+        self.lines: list[int | None] = [None for _ in traced]
+        self.objects: list[str] = []
+        self.steps: list[Step] = []
+        self.effects: list[float] = []
+        self.bound: dict[str, End] = {}
+        self.peers: dict[End, End] = {}
+        self.queues: dict[End, list[Sent]] = defaultdict(list)
+        self.requests: dict[End, list[tuple[int, int]]] = defaultdict(list)
+        self.urgent: dict[End, int] = {}
+        self.gone: dict[End, int] = {}
+        self.ended: dict[int, int] = {}
+
+    def new(self, kind: str) -> int:
+        """Add an object; return its number."""
+        self.objects.append(kind)
+        return len(self.objects) - 1
+
+    def run(self) -> None:
+        """Interpret all calls in the order in which they took effect."""
+        calls = [
+            (effect(call), number, call)
+            for number, each in enumerate(self.traced)
+            for call in each.calls
+        ]
+        for _, number, call in sorted(calls, key=lambda item: item[0]):
+            self.interpret(number, call)
+
+    def interpret(self, number: int, call: Call) -> None:
+        """Add a step, if the call is one."""
+        if call.name == "getsockname":
+            self.learn_port(number, call)
+        starting = call.line is None and not self.tables[number]
+        if starting or call.name in IGNORED or call.broken_off:
+            return
+        if not self.tables[number]:
+            self.start(number, call)
+        if call.line is not None:
+            self.lines[number] = call.line
+        step = Step(number, call.name, self.lines[number])
+        if call.result is not None and call.result < 0:
+            step.error = call.rest.partition(" ")[0]
+        if self.fill(step, call):
+            self.add(step, call)
+
+    def fill(self, step: Step, call: Call) -> bool:
+        """Complete a step; tell whether it is one."""
+        table = self.tables[step.process]
+        if call.descriptors and call.name not in ("pipe", "socketpair"):
+            step.fd = call.descriptors[0]
+            step.on = table.get(step.fd)
+            if step.on is None:
+                return False
+        if call.name.startswith("SIG"):
+            return True
+        handler = getattr(self, f"on_{call.name}", None)
+        return handler is not None and handler(step, call) is not False
+
+    def add(self, step: Step, call: Call) -> None:
+        """Let the step happen."""
+        at = len(self.steps)
+        table = self.tables[step.process]
+        lost = {table[fd] for fd in step.table if fd in table}
+        for fd, end in step.table.items():
+            if end is None:
+                table.pop(fd, None)
+            else:
+                table[fd] = end
+        for end in lost:
+            if not any(end in held.values() for held in self.tables):
+                self.gone[end] = at
+        step.after = sorted(set(step.after))
+        step.waited = call.name in TAKING and any(
+            call.start < self.effects[cause] for cause in step.after
+        )
+        self.steps.append(step)
+        self.effects.append(effect(call))
+
+    def start(self, number: int, call: Call) -> None:
+        """Begin with a terminal as the three standard descriptors."""
+        terminal = (self.new("terminal"), 0)
+        step = Step(number, "start", call.line)
+        step.table = dict.fromkeys((0, 1, 2), terminal)
+        self.shut_by_exec[number].clear()
+        self.add(step, call)
+
+    def open(self, step: Step, fd: int, end: End, call: Call) -> None:
+        """Let a descriptor stand for an end."""
+        step.table[fd] = end
+        if "CLOEXEC" in call.arguments:
+            self.shut_by_exec[step.process].add(fd)
+        else:
+            self.shut_by_exec[step.process].discard(fd)
+
+    def learn_port(self, number: int, call: Call) -> None:
+        """Remember which port the system chose for a socket."""
+        end = self.tables[number].get((call.descriptors or [-1])[0])
+        if end and self.objects[end[0]] != "connection":
+            self.bound[address(call.arguments)] = end
+
+    # Processes.
+
+    def on_fork(self, step: Step, call: Call) -> bool:
+        if call.result not in self.numbers:
+            return False  # a thread, or a failure
+        child = step.child = self.numbers[call.result]
+        parent = step.process
+        self.tables[child] = dict(self.tables[parent])
+        self.shut_by_exec[child] = set(self.shut_by_exec[parent])
+        self.lines[child] = self.lines[parent]
+        self.forked[parent].append(child)
+        return True
+
+    def on_execve(self, step: Step, call: Call) -> bool:
+        if step.error:
+            return False
+        _, *words = call.strings
+        step.detail = " ".join(word.decode() for word in words)
+        self.became[step.process] = words[0].decode()
+        self.lines[step.process] = None
+        for fd in self.shut_by_exec[step.process]:
+            if fd in self.tables[step.process]:
+                step.table[fd] = None
+        return True
+
+    def on_exit(self, step: Step, call: Call) -> None:
+        step.detail = call.arguments
+        step.table = dict.fromkeys(self.tables[step.process])
+        self.ended[self.traced[step.process].pid] = len(self.steps)
+
+    def on_wait(self, step: Step, call: Call) -> bool:
+        if call.result not in self.ended:
+            return False
+        step.child = self.numbers[call.result]
+        step.detail = ended_how(call.arguments)
+        step.after = [self.ended[call.result]]
+        return True
+
+    def on_kill(self, step: Step, call: Call) -> None:
+        pid, name = call.arguments.split(", ")
+        step.detail = name
+        step.child = self.numbers.get(int(pid))
+
+    # Descriptors.
+
+    def on_close(self, step: Step, _: Call) -> None:
+        step.table[step.fd or 0] = None
+
+    def on_dup2(self, step: Step, call: Call) -> None:
+        step.detail = str(call.result)
+        if step.on and call.result is not None:
+            self.open(step, call.result, step.on, call)
+
+    def on_pipe(self, step: Step, call: Call) -> None:
+        new = self.new("pipe")
+        reader, writer = call.descriptors
+        self.open(step, reader, (new, 0), call)
+        self.open(step, writer, (new, 1), call)
+        self.peers[new, 1] = (new, 0)
+
+    def on_socketpair(self, step: Step, call: Call) -> None:
+        new = self.new("datagram" if "DGRAM" in call.arguments else "pair")
+        for side, fd in enumerate(call.descriptors):
+            self.open(step, fd, (new, side), call)
+            self.peers[new, side] = (new, 1 - side)
+
+    def on_socket(self, step: Step, call: Call) -> None:
+        new = self.new("datagram" if "DGRAM" in call.arguments else "socket")
+        step.detail = call.arguments.partition(",")[0]
+        if call.result is not None:
+            self.open(step, call.result, (new, 0), call)
+
+    def on_openat(self, step: Step, call: Call) -> bool:
+        if "O_TMPFILE" not in call.arguments or call.result is None:
+            return False  # a module's file, or the like
+        step.fd = step.on = None
+        self.open(step, call.result, (self.new("file"), 0), call)
+        return True
+
+    def on_unlink(self, step: Step, call: Call) -> bool:
+        step.detail = call.strings[0].decode()
+        return step.detail in self.bound
+
+    # Names and connections.
+
+    def on_bind(self, step: Step, call: Call) -> None:
+        step.detail = address(call.arguments)
+        if step.on and step.detail != "0":
+            self.bound[step.detail] = step.on
+
+    def on_listen(self, step: Step, _: Call) -> None:
+        if step.on and step.fd is not None:
+            end = (self.new("listener"), 0)
+            step.table[step.fd] = end
+            for name, bound in self.bound.items():
+                if bound == step.on:
+                    self.bound[name] = end
+
+    def on_connect(self, step: Step, call: Call) -> None:
+        step.detail = address(call.arguments)
+        target = self.bound.get(step.detail) if step.detail else None
+        if step.error or target is None or not step.on or step.fd is None:
+            return
+        if self.objects[step.on[0]] == "datagram":
+            self.peers[step.on] = target
+            return
+        new = self.new("connection")
+        step.table[step.fd] = (new, 0)
+        self.peers[new, 0], self.peers[new, 1] = (new, 1), (new, 0)
+        self.requests[target].append((len(self.steps), new))
+
+    def on_accept(self, step: Step, call: Call) -> None:
+        if step.on and call.result is not None and self.requests[step.on]:
+            cause, connection = self.requests[step.on].pop(0)
+            step.after = [cause]
+            self.open(step, call.result, (connection, 1), call)
+
+    def on_shutdown(self, step: Step, call: Call) -> None:
+        step.detail = call.arguments.rpartition(" ")[2]
+        if step.on and step.detail != "SHUT_RD":
+            self.gone.setdefault(step.on, len(self.steps))
+
+    # Data.
+
+    def on_write(self, step: Step, call: Call) -> None:
+        if step.error or call.result is None or step.on is None:
+            return
+        step.data = data(call)
+        name = address(call.arguments)
+        target = self.bound.get(name) if name else None
+        target = target or self.peers.get(step.on)
+        if target is None:
+            return
+        if "MSG_OOB" in call.arguments:
+            self.urgent[target] = len(self.steps)
+            return
+        step.put = target
+        rights = [
+            self.tables[step.process].get(fd) or (self.new("file"), 0)
+            for fd in passed(call)
+        ]
+        sent = Sent(len(self.steps), call.result, step.on, rights)
+        self.queues[target].append(sent)
+
+    on_sendto = on_sendmsg = on_writev = on_write
+
+    def on_read(self, step: Step, call: Call) -> None:
+        if step.error or call.result is None or step.on is None:
+            return
+        step.data = data(call)
+        if "MSG_OOB" in call.arguments:
+            step.after = [self.urgent.pop(step.on)]
+        elif call.result == 0 and not self.queues[step.on]:
+            step.after = self.news(step.on)
+        elif self.queues[step.on]:
+            step.after = [self.queues[step.on][0].step]
+            if "MSG_PEEK" not in call.arguments:
+                step.take = step.on
+                self.take(step, call, call.result)
+
+    on_recvfrom = on_recvmsg = on_readv = on_read
+
+    def take(self, step: Step, call: Call, size: int) -> None:
+        """Take what was read from the queue, and what came along."""
+        queue = self.queues[step.on or (0, 0)]
+        apart = self.objects[(step.on or (0, 0))[0]] == "datagram"
+        for fd, end in zip(passed(call), queue[0].rights, strict=False):
+            self.open(step, fd, end, call)
+        if sender := address(call.arguments):
+            self.bound.setdefault(sender, queue[0].sender)
+        step.after = []
+        while queue and (size or not step.after):
+            sent = queue.pop(0)
+            step.after.append(sent.step)
+            if apart:
+                return
+            if sent.size > size:
+                queue.insert(0, sent._replace(size=sent.size - size))
+            size -= min(size, sent.size)
+
+    def news(self, end: End) -> list[int]:
+        """Return the step that made an end ready for reading."""
+        if self.requests[end]:
+            return [self.requests[end][0][0]]
+        if self.queues[end]:
+            return [self.queues[end][0].step]
+        cause = self.gone.get(self.peers.get(end) or (end[0], 1))
+        return [] if cause is None else [cause]
+
+    # Waiting for several.
+
+    def on_poll(self, step: Step, call: Call) -> None:
+        step.on = step.fd = None
+        ready = re.findall(r"u32=(\d+)", call.arguments)
+        ready += re.findall(r"fd=(\d+)", call.rest)
+        for several in re.findall(r"(?:in|out|except) \[(.*?)\]", call.rest):
+            ready += several.split()
+        if step.error or not call.result:
+            ready = []
+        step.detail = " ".join(ready)
+        for fd in ready:
+            end = self.tables[step.process][int(fd)]
+            urgent = self.urgent.get(end)
+            step.after += self.news(end) if urgent is None else [urgent]
+
+    on_select = on_epoll_wait = on_poll
+
+    def on_epoll_create(self, step: Step, call: Call) -> None:
+        if call.result is not None:
+            self.open(step, call.result, (self.new("poll"), 0), call)
+
+    def on_epoll_ctl(self, step: Step, call: Call) -> None:
+        words = re.search(r"EPOLL_CTL_(\w+), (\d+)", call.arguments)
+        if words:
+            step.detail = f"{words[1].lower()} {words[2]}"
+
+    # What comes of it.
+
+    def recording(
+        self, text: str, programs: Path, samples: Mapping[str, str]
+    ) -> Recording:
+        """Return what happened.
+
+        :param text: the transcript's
+        :param programs: the folder of the programs
+        :param samples: by what to replace what differs from run to run
+        """
+        ports = filter(str.isdigit, self.bound)
+        samples = {**dict.fromkeys(ports, "N"), **samples}
+        words = re.compile(rf"\b({'|'.join(samples) or '(?!)'})\b")
+        for step in self.steps:
+            step.detail = words.sub(lambda m: samples[m[1]], step.detail)
+            step.data = words.sub(lambda m: samples[m[1]], step.data)
+        processes = list(map(self.process, range(len(self.traced))))
+        sources = {
+            each.program: digest((programs / f"{each.program}.py").read_text())
+            for each in processes
+            if each.program
+        }
+        return Recording(
+            digest(text), sources, processes, self.objects, self.steps
+        )
+
+    def process(self, number: int) -> Process:
+        """Return the name of a process, and its program."""
+        for parent, children in enumerate(self.forked):
+            if number in children:
+                name = "child"
+                if len(children) > 1:
+                    name = f"child {children.index(number) + 1}"
+                return Process(name, self.process(parent).program)
+        traced = self.traced[number]
+        _, _, _, option, module, *_ = traced.calls[0].strings
+        if option != b"-m":
+            return Process(traced.terminal)
+        program = module.decode().rpartition(".")[2]
+        return Process("parent" if self.forked[number] else program, program)
+
+
+def data(call: Call) -> str:
+    """Return the bytes that a call carried, a character each."""
+    buffers = [call.unquoted(text) for text in BUFFER.findall(call.arguments)]
+    carried = b"".join(buffers or call.strings[:1])
+    return carried[: call.result].decode("latin-1")
+
+
+def passed(call: Call) -> list[int]:
+    """Return the descriptors that a message carries."""
+    found = re.search(r"cmsg_data=\[(.*?)\]", call.arguments)
+    return [int(n) for n in re.findall(r"(\d+)<", found[1])] if found else []
+
+
+def ended_how(arguments: str) -> str:
+    """Return the exit status, or the signal, in the result of a wait."""
+    found = re.search(r"STATUS\(s\) == (\d+)|TERMSIG\(s\) == (\w+)", arguments)
+    return (found[1] or found[2]) if found else ""
+
+
+def comparable(recording: Recording) -> object:
+    """Return what two recordings of the same behaviour have in common.
+
+    That is what each process did in turn, and what made it possible: not the
+    order between processes, nor when a signal came, nor who had to wait, nor
+    which of several closed the end of which a reader saw the end.
+    """
+    order: list[list[int]] = [[] for _ in recording.processes]
+    for number, step in enumerate(recording.steps):
+        if not step.call.startswith("SIG"):
+            order[step.process].append(number)
+    place = {
+        number: (process, index)
+        for process, numbers in enumerate(order)
+        for index, number in enumerate(numbers)
+    }
+    steps = [
+        [
+            (
+                step.line,
+                step.call,
+                step.fd,
+                step.detail,
+                step.data,
+                step.error,
+                step.child,
+                sorted(step.table),
+                bool(step.after)
+                if step.call in READING and not step.data
+                else sorted(place[cause] for cause in step.after),
+            )
+            for step in (recording.steps[number] for number in numbers)
+        ]
+        for numbers in order
+    ]
+    names = [(each.name, each.program) for each in recording.processes]
+    return recording.transcript, recording.sources, names, steps

@@ -1,0 +1,198 @@
+"""Each recording says what its programs do, and the model can read it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import recorder
+import recording
+import transcript
+from interpreter import comparable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from recording import Recording, State, Step
+
+RECORDED = recorder.recorded()
+
+
+def load(name: str) -> Recording:
+    return recording.load(recorder.RECORDINGS / f"{name}.json")
+
+
+def test_every_recording_is_on_a_page() -> None:
+    files = {file.stem for file in recorder.RECORDINGS.iterdir()}
+    assert files == set(RECORDED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECORDED)
+def test_is_what_happens_today(name: str) -> None:
+    try:
+        today = recorder.record(*RECORDED[name])
+    except recorder.Unrecordable as reason:
+        pytest.skip(str(reason))
+    assert comparable(load(name)) == comparable(today)
+
+
+@pytest.mark.parametrize("name", RECORDED)
+class TestEvery:
+    def test_is_up_to_date(self, name: str) -> None:
+        _, block = RECORDED[name]
+        recording.check_up_to_date(load(name), block.text, recorder.PROGRAMS)
+
+    def test_prints_what_the_page_shows(self, name: str) -> None:
+        made = load(name)
+        parsed = transcript.parse(RECORDED[name][1].text)
+        shown = [
+            line.text
+            for _, line in parsed.lines()
+            if line.kind is transcript.Kind.OUTPUT
+        ]
+        printed = "".join(
+            step.data
+            for step in made.steps
+            if step.on
+            and made.objects[step.on[0]] == "terminal"
+            and step.call == "write"
+        )
+        assert set(printed.splitlines()) <= set(shown)
+        assert printed
+
+    def test_leaves_nothing(self, name: str) -> None:
+        *_, last = load(name).states()
+        assert not any(last.tables.values())
+        assert not any(last.queues.values())
+
+    def test_waits_for_every_child(self, name: str) -> None:
+        steps = load(name).steps
+        forked = [step.child for step in steps if step.call == "fork"]
+        waited = [step.child for step in steps if step.call == "wait"]
+        assert sorted(map(str, forked)) == sorted(map(str, waited))
+
+    def test_data_are_read_after_they_were_written(self, name: str) -> None:
+        steps = load(name).steps
+        for step in steps:
+            if step.take:
+                written = "".join(steps[cause].data for cause in step.after)
+                assert step.data in written
+
+
+def moments(name: str) -> list[tuple[Step, State]]:
+    """Return each step with what held before it."""
+    made, state = load(name), recording.State()
+    found = []
+    for step in made.steps:
+        found.append((step, state.copy()))
+        state.apply(made, step)
+    return found
+
+
+def test_pipe_closes_the_unused_ends_before_it_uses_the_others() -> None:
+    parent, child = (
+        [step.call for step, _ in moments("pipe") if step.process == number]
+        for number in (0, 1)
+    )
+    assert parent[:4] == ["start", "pipe", "fork", "close"]
+    assert parent[4:] == ["read", "read", "close", "wait", "write", "exit"]
+    assert child == ["close", "write", "close", "exit"]
+
+
+def test_the_pipe_holds_the_message_when_its_reader_wakes() -> None:
+    first, second = [m for m in moments("pipe") if m[0].call == "read"]
+    step, state = first
+    assert step.take is not None
+    assert "".join(state.queues[step.take]) == step.data
+    assert step.data.endswith("thou art . . .\0")
+    step, state = second
+    assert step.data == ""
+    ends = [end for table in state.tables.values() for end in table.values()]
+    assert (step.on and (step.on[0], 1)) not in ends
+
+
+def test_both_processes_have_both_ends_after_the_fork() -> None:
+    for name in ("pipe", "socketpair"):
+        fork = [m[0].call for m in moments(name)].index("fork")
+        _, state = moments(name)[fork + 1]
+        assert state.tables[0] == state.tables[1]
+        assert sorted(state.tables[0]) == [0, 1, 2, 3, 4]
+
+
+def test_accept_returns_the_other_end_of_the_connection() -> None:
+    for name in ("inet_streams", "unix_streams", "inet_stream_select"):
+        steps = load(name).steps
+        for step in steps:
+            if step.call == "accept":
+                (connection, side), *_ = filter(None, step.table.values())
+                (cause,) = step.after
+                asked = [*filter(None, steps[cause].table.values())]
+                assert asked == [(connection, 0)]
+                assert side == 1
+
+
+def test_a_descriptor_arrives_as_the_same_file() -> None:
+    steps = load("pass_descriptor").steps
+    (sent,) = [s.table for s in steps if s.call == "openat"]
+    (received,) = [s.table for s in steps if s.call == "recvmsg"]
+    assert [*sent.values()] == [*received.values()]
+
+
+def test_exec_keeps_what_dup2_made_and_closes_the_rest() -> None:
+    *_, (step, state) = [
+        m for m in moments("pipeline") if m[0].call == "execve"
+    ]
+    assert step.detail.split()[0] in ("printf", "wc")
+    kept = {fd for fd in state.tables[step.process] if fd not in step.table}
+    assert kept == {0, 1, 2}
+
+
+def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "pipe.json"
+    file.write_text(load("pipe").dump())
+    assert recording.load(file) == load("pipe")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        load("pipe").dump().replace('"terminal"', '"telephone"'),
+    ],
+)
+def test_a_corrupt_recording_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "pipe.json"
+    file.write_text(text)
+    with pytest.raises(recording.RecordingError, match=r"pipe\.json: "):
+        recording.load(file)
+
+
+def test_what_was_not_written_cannot_be_read(tmp_path: Path) -> None:
+    members = json.loads(load("pipe").dump())
+    for step in members["steps"]:
+        if "take" in step:
+            step["data"] = "Dull star"
+    file = tmp_path / "pipe.json"
+    file.write_text(json.dumps(members))
+    with pytest.raises(recording.RecordingError, match="Dull star"):
+        recording.load(file)
+
+
+def test_a_changed_program_is_told(tmp_path: Path) -> None:
+    _, block = RECORDED["pipe"]
+    tmp_path.joinpath("pipe.py").write_text("changed")
+    with pytest.raises(recording.RecordingError, match=r"^pipe changed since"):
+        recording.check_up_to_date(load("pipe"), block.text, tmp_path)
+
+
+def test_a_changed_transcript_is_told() -> None:
+    other = replace(load("pipe"), transcript="other")
+    _, block = RECORDED["pipe"]
+    with pytest.raises(recording.RecordingError, match="the transcript"):
+        recording.check_up_to_date(other, block.text, recorder.PROGRAMS)
