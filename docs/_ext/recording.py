@@ -221,7 +221,9 @@ def load(file: Path) -> Recording:
         )
         check(recording)
     except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
-        raise RecordingError(f"{file}: {error or 'no recording'}") from error
+        raise RecordingError(
+            f"{file.name}: {error or 'no recording'}"
+        ) from error
     return recording
 
 
@@ -273,5 +275,6 @@ def check_up_to_date(
         changed.append("the transcript")
     if changed:
         raise RecordingError(
-            f"{' and '.join(changed)} changed since: run nox -s record"
+            f"{' and '.join(changed)} changed since it was recorded: "
+            "run nox -s record"
         )

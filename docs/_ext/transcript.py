@@ -446,8 +446,7 @@ class TranscriptDirective(SphinxDirective):
         try:
             recording.check_up_to_date(recording.load(file), text, programs)
         except recording.RecordingError as error:
-            place = self.get_location()
-            logger.warning("%s: %s", file.name, error, location=place)
+            logger.warning("%s", error, location=self.get_location())
 
 
 class ShowValues(SphinxPostTransform):
