@@ -6,13 +6,13 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from recording import End, Process, Recording, Step, digest
+from recording import APART, End, Process, Recording, Step, digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from recorder import Call, Traced
+    from strace import Call, Traced
 
 # These take effect when they end; what gives them something, when it begins.
 TAKING = {
@@ -26,14 +26,10 @@ TAKING = {
     "select",
     "wait",
 }
-WRITING = {"sendmsg", "sendto", "write", "writev"}
 READING = {"read", "readv", "recvfrom", "recvmsg"}
-WAITING = {"epoll_wait", "poll", "select"}
-IGNORED = {"SIGCHLD", "fcntl", "getsockname"}
+IGNORED = {"SIGCHLD", "getsockname"}
 BUFFER = re.compile(r'iov_base="((?:[^"\\]|\\.)*)"')
-ADDRESS = re.compile(
-    r'htons\((?P<port>\d+)\)|sun_path=@?"(?P<path>.*?)"|inet_pton'
-)
+ADDRESS = re.compile(r'htons\((?P<port>\d+)\)|sun_path=@?"(?P<path>.*?)"')
 
 
 class Sent(NamedTuple):
@@ -53,7 +49,7 @@ def effect(call: Call) -> float:
 def address(text: str) -> str:
     """Return the port or the path in the text of an address."""
     found = ADDRESS.search(text)
-    return (found["port"] or found["path"] or "") if found else ""
+    return (found["port"] or found["path"]) if found else ""
 
 
 class Interpreter:
@@ -68,7 +64,6 @@ class Interpreter:
         self.tables: list[dict[int, End]] = [{} for _ in traced]
         self.shut_by_exec: list[set[int]] = [set() for _ in traced]
         self.forked: list[list[int]] = [[] for _ in traced]
-        self.became: list[str] = ["" for _ in traced]
         self.lines: list[int | None] = [None for _ in traced]
         self.objects: list[str] = []
         self.steps: list[Step] = []
@@ -186,7 +181,6 @@ class Interpreter:
             return False
         _, *words = call.strings
         step.detail = " ".join(word.decode() for word in words)
-        self.became[step.process] = words[0].decode()
         self.lines[step.process] = None
         for fd in self.shut_by_exec[step.process]:
             if fd in self.tables[step.process]:
@@ -326,16 +320,16 @@ class Interpreter:
             step.after = [self.queues[step.on][0].step]
             if "MSG_PEEK" not in call.arguments:
                 step.take = step.on
-                self.take(step, call, call.result)
+                self.take(step, call, step.take)
 
     on_recvfrom = on_recvmsg = on_readv = on_read
 
-    def take(self, step: Step, call: Call, size: int) -> None:
+    def take(self, step: Step, call: Call, end: End) -> None:
         """Take what was read from the queue, and what came along."""
-        queue = self.queues[step.on or (0, 0)]
-        apart = self.objects[(step.on or (0, 0))[0]] == "datagram"
-        for fd, end in zip(passed(call), queue[0].rights, strict=False):
-            self.open(step, fd, end, call)
+        queue, size = self.queues[end], call.result or 0
+        apart = self.objects[end[0]] in APART
+        for fd, right in zip(passed(call), queue[0].rights, strict=False):
+            self.open(step, fd, right, call)
         if sender := address(call.arguments):
             self.bound.setdefault(sender, queue[0].sender)
         step.after = []

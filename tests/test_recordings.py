@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import recorder
 import recording
+import strace
 import transcript
 from interpreter import comparable
 
@@ -35,7 +36,7 @@ def test_every_recording_is_on_a_page() -> None:
 def test_is_what_happens_today(name: str) -> None:
     try:
         today = recorder.record(*RECORDED[name])
-    except recorder.Unrecordable as reason:
+    except strace.Unrecordable as reason:
         pytest.skip(str(reason))
     assert comparable(load(name)) == comparable(today)
 

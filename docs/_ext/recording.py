@@ -9,10 +9,10 @@
     The digest of the source of each program that it ran, by its name.
 ``processes``
     For each process its ``name``, and its ``program``: a name in *sources*, or
-    another program's, or empty.
+    nothing.
 ``objects``
-    For each thing that a descriptor may stand for its ``kind``: terminal,
-    file, pipe, pair, socket, datagram, listener, connection or poll.
+    For each thing that a descriptor may stand for its kind: terminal, file,
+    pipe, pair, socket, datagram, listener, connection or poll.
 ``steps``
     What happened, in the order in which it took effect.
 

@@ -51,7 +51,6 @@ written.
 from __future__ import annotations
 
 import enum
-import hashlib
 import json
 import re
 import shlex
@@ -316,8 +315,7 @@ def _check_samples(number: int, transcript: Transcript) -> None:
 
 def result_name(text: str) -> str:
     """Name the file for the values in the last run of a transcript."""
-    digest = hashlib.sha256(text.strip().encode()).hexdigest()
-    return f"{digest[:16]}.json"
+    return f"{recording.digest(text)}.json"
 
 
 def results(env: BuildEnvironment) -> Path:

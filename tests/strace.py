@@ -1,0 +1,193 @@
+"""Runs programs under strace, and reads what it saw."""
+
+from __future__ import annotations
+
+import ast
+import math
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAMES = {
+    "accept4": "accept",
+    "clone": "fork",
+    "clone3": "fork",
+    "dup3": "dup2",
+    "epoll_create1": "epoll_create",
+    "exit_group": "exit",
+    "newfstatat": "stat",
+    "pipe2": "pipe",
+    "pselect6": "select",
+    "vfork": "fork",
+    "wait4": "wait",
+}
+CALLS = (
+    "accept4",
+    "bind",
+    "clone",
+    "clone3",
+    "close",
+    "connect",
+    "dup2",
+    "dup3",
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_wait",
+    "execve",
+    "exit_group",
+    "fork",
+    "getsockname",
+    "kill",
+    "listen",
+    "newfstatat",
+    "openat",
+    "pipe2",
+    "poll",
+    "pselect6",
+    "read",
+    "readv",
+    "recvfrom",
+    "recvmsg",
+    "select",
+    "sendmsg",
+    "sendto",
+    "shutdown",
+    "socket",
+    "socketpair",
+    "stat",
+    "unlink",
+    "vfork",
+    "wait4",
+    "waitid",
+    "write",
+    "writev",
+)
+LINE = re.compile(
+    r"(?P<start>\d+\.\d+) (?P<call>\w+)\((?P<arguments>.*)\)\s+= "
+    r"(?P<result>-?\d+|\?)(?P<rest>.*)"
+)
+SIGNAL = re.compile(r"(?P<start>\d+\.\d+) --- (?P<signal>SIG\w+) .*---")
+STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+DESCRIPTOR = re.compile(r"(\d+)<")
+NAMED = re.compile(r'(\d+<[\w-]+:\[)[^]]*"[^]]*(\])')  # by strace, not by us
+
+
+class Unrecordable(Exception):  # noqa: N818 - the reason, not the error
+    """There is no strace here, or it may not trace."""
+
+
+@dataclass
+class Call:
+    """A call as strace shows it, or a signal; times are in seconds."""
+
+    start: float
+    name: str
+    arguments: str = ""
+    result: int | None = None
+    rest: str = ""
+    line: int | None = None
+    end: float = math.inf
+
+    @property
+    def broken_off(self) -> bool:
+        """Whether a signal interrupted it, and it was made once more."""
+        return "(" in self.rest and "ERESTART" in self.rest
+
+    @property
+    def descriptors(self) -> list[int]:
+        return [int(number) for number in DESCRIPTOR.findall(self.arguments)]
+
+    @property
+    def strings(self) -> list[bytes]:
+        return [self.unquoted(text) for text in STRING.findall(self.arguments)]
+
+    @staticmethod
+    def unquoted(text: str) -> bytes:
+        quoted: bytes = ast.literal_eval(f'b"{text}"')
+        return quoted
+
+
+@dataclass
+class Traced:
+    """What strace saw of one process."""
+
+    pid: int
+    terminal: str
+    calls: list[Call] = field(default_factory=list)
+
+
+def parse(text: str) -> Iterator[Call]:
+    """Yield the calls of a process, each with its line of the program."""
+    line, quiet, last = None, False, None
+    for row in text.splitlines():
+        call = as_call(row)
+        if call is None:
+            continue
+        if last:
+            # strace's own figure leaves out the time that it takes itself.
+            last.end = call.start
+            yield last
+            last = None
+        announced = re.search(r'"@(\w+):?(\d*)"', call.arguments)
+        if call.name == "stat" and announced:
+            quiet = announced[1] == "quiet"
+            line = int(announced[2]) if announced[2] else line
+        elif call.name != "stat" and not quiet:
+            call.line = line
+            last = call
+    if last:
+        yield last
+
+
+def as_call(row: str) -> Call | None:
+    """Return what a row of strace's output shows, if that is a call."""
+    if match := SIGNAL.fullmatch(row):
+        return Call(float(match["start"]), match["signal"])
+    if match := LINE.fullmatch(row):
+        return Call(
+            float(match["start"]),
+            NAMES.get(match["call"], match["call"]),
+            NAMED.sub(r"\1\2", match["arguments"]),
+            None if match["result"] == "?" else int(match["result"]),
+            match["rest"].strip(),
+        )
+    return None
+
+
+def in_order(traced: list[Traced]) -> list[Traced]:
+    """Sort processes by the time at which they were started or forked."""
+    forks = {
+        call.result: call.start
+        for each in traced
+        for call in each.calls
+        if call.name == "fork"
+    }
+    return sorted(
+        traced, key=lambda each: forks.get(each.pid, each.calls[0].start)
+    )
+
+
+def command() -> list[str]:
+    """Return how to trace a program, without where to write.
+
+    :raises Unrecordable: if there is no strace, or it may not trace
+    """
+    strace = shutil.which("strace")
+    if not strace:
+        raise Unrecordable("strace is not installed")
+    tried = subprocess.run(
+        [strace, "-o", os.devnull, "true"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if tried.returncode:
+        raise Unrecordable(tried.stderr.splitlines()[0])
+    options = ["-ff", "-yy", "-ttt", "-s", "65536"]
+    return [strace, *options, "-e", f"trace=?{',?'.join(CALLS)}"]
