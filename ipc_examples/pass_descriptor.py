@@ -35,6 +35,7 @@ import sys
 from typing import NoReturn
 
 MESSAGE = b"Half a league, half a league . . .\n"
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def send_descriptor(connection: socket.socket, descriptor: int) -> None:
@@ -73,10 +74,9 @@ def open_and_exit(connection: socket.socket) -> NoReturn:
     """In the child: send a file that has no name, leave the process."""
     status = 1
     try:
-        # An exception would be reported in the middle of the import, and an
-        # import before the fork would bring random, which acts at every fork.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
+        # A handler's exception would be reported in the middle of the import.
+        # An import before the fork would bring random, which acts at forks.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         import tempfile  # noqa: PLC0415
 
         with tempfile.TemporaryFile() as file:
@@ -116,7 +116,7 @@ def main() -> int:
     argparse.ArgumentParser(
         description="Read a file of a child's."
     ).parse_args()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         print(f"-->{text_from_child()}", end="", flush=True)

@@ -65,6 +65,7 @@ class Interpreter:
         self.shut_by_exec: list[set[int]] = [set() for _ in traced]
         self.forked: list[list[int]] = [[] for _ in traced]
         self.lines: list[int | None] = [None for _ in traced]
+        self.started: set[int] = set()
         self.objects: list[str] = []
         self.steps: list[Step] = []
         self.effects: list[float] = []
@@ -95,10 +96,10 @@ class Interpreter:
         """Add a step, if the call is one."""
         if call.name == "getsockname":
             self.learn_port(number, call)
-        starting = call.line is None and not self.tables[number]
+        starting = call.line is None and number not in self.started
         if starting or call.name in IGNORED or call.broken_off:
             return
-        if not self.tables[number]:
+        if number not in self.started:
             self.start(number, call)
         if call.line is not None:
             self.lines[number] = call.line
@@ -147,6 +148,7 @@ class Interpreter:
         step = Step(number, "start", call.line)
         step.table = dict.fromkeys((0, 1, 2), terminal)
         self.shut_by_exec[number].clear()
+        self.started.add(number)
         self.add(step, call)
 
     def open(self, step: Step, fd: int, end: End, call: Call) -> None:
@@ -170,6 +172,7 @@ class Interpreter:
             return False  # a thread, or a failure
         child = step.child = self.numbers[call.result]
         parent = step.process
+        self.started.add(child)
         self.tables[child] = dict(self.tables[parent])
         self.shut_by_exec[child] = set(self.shut_by_exec[parent])
         self.lines[child] = self.lines[parent]

@@ -141,6 +141,8 @@ def parse(text: str) -> Iterator[Call]:
         elif call.name != "stat" and not quiet:
             call.line = line
             last = call
+            if call.name == "execve" and call.result == 0:
+                line = None  # another program, of which no line is known
     if last:
         yield last
 

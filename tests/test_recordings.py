@@ -65,6 +65,12 @@ class TestEvery:
         assert set(printed.splitlines()) <= set(shown)
         assert printed
 
+    def test_every_process_begins_once(self, name: str) -> None:
+        made = load(name)
+        begun = [s.process for s in made.steps if s.call == "start"]
+        begun += [s.child for s in made.steps if s.call == "fork" and s.child]
+        assert sorted(begun) == [*range(len(made.processes))]
+
     def test_leaves_nothing(self, name: str) -> None:
         *_, last = load(name).states()
         assert not any(last.tables.values())
@@ -150,6 +156,13 @@ def test_exec_keeps_what_dup2_made_and_closes_the_rest() -> None:
     assert step.detail.split()[0] in ("printf", "wc")
     kept = {fd for fd in state.tables[step.process] if fd not in step.table}
     assert kept == {0, 1, 2}
+    after = [
+        other.line
+        for other, _ in moments("pipeline")
+        if other.process == step.process
+    ]
+    assert after[after.index(None) - 1] == step.line
+    assert after[-1] is None
 
 
 def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:

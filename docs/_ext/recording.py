@@ -21,7 +21,7 @@ A step has these members; those that are empty are left out:
 ``process``
     The number of the process, from 0.
 ``line``
-    The line of the process's program, from 1.
+    The line of the process's program, from 1, if that is one of *sources*.
 ``call``
     What it asked for: ``read``, ``fork``, ``connect`` ... or the name of a
     signal that reached it, or ``start``, the beginning of a program.
@@ -158,7 +158,7 @@ class State:
     """What the processes hold, and what waits in the queue of each end."""
 
     tables: dict[int, Table] = field(default_factory=dict)
-    lines: dict[int, int] = field(default_factory=dict)
+    lines: dict[int, int | None] = field(default_factory=dict)
     queues: dict[End, list[str]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -177,8 +177,7 @@ class State:
                 table[number] = end
         if step.call == "fork" and step.child is not None:
             self.tables[step.child] = dict(table)
-        if step.line is not None:
-            self.lines[step.process] = step.line
+        self.lines[step.process] = step.line
         if step.put is not None:
             self.queues[step.put].append(step.data)
         if step.take is not None:
