@@ -19,8 +19,8 @@ with (HERE.parent / "pyproject.toml").open("rb") as file:
 extensions = [
     "autodoc2",
     "examples",
-    "inline_svg",
     "myst_parser",
+    "runs",
     "sphinx.ext.intersphinx",
     "sphinx_copybutton",
     "transcript",
@@ -56,6 +56,7 @@ autodoc2_class_docstring = "both"
 add_module_names = False
 
 # How it looks.
+templates_path = ["_templates"]
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

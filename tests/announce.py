@@ -34,9 +34,19 @@ def tracer(file: str) -> Trace:
             return None
         if event == "line":
             announce(f"line:{frame.f_lineno}")
+        elif event == "return" and (line := caller(frame, file)):
+            announce(f"line:{line}")
         return trace
 
     return trace
+
+
+def caller(frame: FrameType, file: str) -> int | None:
+    """Return the line of *file* at which the program goes on."""
+    back = frame.f_back
+    while back and back.f_code.co_filename != file:
+        back = back.f_back
+    return back.f_lineno if back else None
 
 
 def profile(_: FrameType, event: str, function: object) -> None:

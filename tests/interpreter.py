@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+import transcript
 from recording import APART, End, Process, Recording, Step, digest
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Interpreter:
         self.forked: list[list[int]] = [[] for _ in traced]
         self.lines: list[int | None] = [None for _ in traced]
         self.started: set[int] = set()
+        self.broken_off: dict[int, Call] = {}
         self.objects: list[str] = []
         self.steps: list[Step] = []
         self.effects: list[float] = []
@@ -73,6 +75,7 @@ class Interpreter:
         self.peers: dict[End, End] = {}
         self.queues: dict[End, list[Sent]] = defaultdict(list)
         self.requests: dict[End, list[tuple[int, int]]] = defaultdict(list)
+        self.named: dict[End, int] = {}
         self.urgent: dict[End, int] = {}
         self.gone: dict[End, int] = {}
         self.ended: dict[int, int] = {}
@@ -97,6 +100,8 @@ class Interpreter:
         if call.name == "getsockname":
             self.learn_port(number, call)
         starting = call.line is None and number not in self.started
+        if call.broken_off:
+            self.broken_off[number] = call
         if starting or call.name in IGNORED or call.broken_off:
             return
         if number not in self.started:
@@ -118,9 +123,18 @@ class Interpreter:
             if step.on is None:
                 return False
         if call.name.startswith("SIG"):
+            self.interrupt(step)
             return True
         handler = getattr(self, f"on_{call.name}", None)
         return handler is not None and handler(step, call) is not False
+
+    def interrupt(self, step: Step) -> None:
+        """Say what a signal interrupts, if a call had to wait."""
+        call = self.broken_off.pop(step.process, None)
+        if call:
+            step.waited = True
+            fd = str(call.descriptors[0]) if call.descriptors else ""
+            step.detail = f"{call.name}({fd})"
 
     def add(self, step: Step, call: Call) -> None:
         """Let the step happen."""
@@ -136,9 +150,11 @@ class Interpreter:
             if not any(end in held.values() for held in self.tables):
                 self.gone[end] = at
         step.after = sorted(set(step.after))
-        step.waited = call.name in TAKING and any(
-            call.start < self.effects[cause] for cause in step.after
-        )
+        if step.error == "EINTR":
+            step.waited = True
+        elif call.name in TAKING:
+            causes = [self.effects[cause] for cause in step.after]
+            step.waited = any(call.start < cause for cause in causes)
         self.steps.append(step)
         self.effects.append(effect(call))
 
@@ -252,13 +268,16 @@ class Interpreter:
 
     def on_bind(self, step: Step, call: Call) -> None:
         step.detail = address(call.arguments)
-        if step.on and step.detail != "0":
-            self.bound[step.detail] = step.on
+        if step.on:
+            self.named[step.on] = len(self.steps)
+            if step.detail != "0":
+                self.bound[step.detail] = step.on
 
     def on_listen(self, step: Step, _: Call) -> None:
         if step.on and step.fd is not None:
             end = (self.new("listener"), 0)
             step.table[step.fd] = end
+            self.named[end] = len(self.steps)
             for name, bound in self.bound.items():
                 if bound == step.on:
                     self.bound[name] = end
@@ -268,6 +287,8 @@ class Interpreter:
         target = self.bound.get(step.detail) if step.detail else None
         if step.error or target is None or not step.on or step.fd is None:
             return
+        if target in self.named:
+            step.after = [self.named[target]]
         if self.objects[step.on[0]] == "datagram":
             self.peers[step.on] = target
             return
@@ -295,6 +316,8 @@ class Interpreter:
         step.data = data(call)
         name = address(call.arguments)
         target = self.bound.get(name) if name else None
+        if target in self.named:
+            step.after = [self.named[target]]
         target = target or self.peers.get(step.on)
         if target is None:
             return
@@ -394,10 +417,9 @@ class Interpreter:
         """
         ports = filter(str.isdigit, self.bound)
         samples = {**dict.fromkeys(ports, "N"), **samples}
-        words = re.compile(rf"\b({'|'.join(samples) or '(?!)'})\b")
         for step in self.steps:
-            step.detail = words.sub(lambda m: samples[m[1]], step.detail)
-            step.data = words.sub(lambda m: samples[m[1]], step.data)
+            step.detail = normalized(step.detail, samples)
+            step.data = normalized(step.data, samples)
         processes = list(map(self.process, range(len(self.traced))))
         sources = {
             each.program: digest((programs / f"{each.program}.py").read_text())
@@ -422,6 +444,13 @@ class Interpreter:
             return Process(traced.terminal)
         program = module.decode().rpartition(".")[2]
         return Process("parent" if self.forked[number] else program, program)
+
+
+def normalized(text: str, samples: Mapping[str, str]) -> str:
+    """Put samples in the places of the values that they stand for."""
+    parts = transcript.split(text, samples)
+    parts[1::2] = [samples[value] for value in parts[1::2]]
+    return "".join(parts)
 
 
 def data(call: Call) -> str:

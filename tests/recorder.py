@@ -81,12 +81,14 @@ def recorded() -> dict[str, tuple[str, pages.Block]]:
 def main() -> int:
     """Record; return the exit status."""
     found = recorded()
-    for name in sys.argv[1:] or found:
-        try:
-            made = record(*found[name])
-        except KeyError:
+    names = sys.argv[1:] or [*found]
+    for name in names:
+        if name not in found:
             print(f"record: no page has :record: {name}", file=sys.stderr)
             return 1
+    for name in names:
+        try:
+            made = record(*found[name])
         except (strace.Unrecordable, terminals.Difference) as error:
             print(f"record: {name}: {error}", file=sys.stderr)
             return 1

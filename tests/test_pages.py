@@ -19,7 +19,7 @@ RUN = (
     "{literalinclude} ../ipc_examples/",
     # No code.
     "{glossary}",
-    "{svg}",
+    "{descriptors}",
     "{table}",
     "{toctree}",
 )

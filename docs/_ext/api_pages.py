@@ -1,20 +1,37 @@
 # SPDX-License-Identifier: 0BSD
 """Lay out the API pages that autodoc2 writes.
 
-A program's page is its docstring and its members, in the order of the source;
-the package's page lists the programs with what each of them does.
+A program's page is its docstring and its members, in the order of the source,
+then the program and its recorded runs; the package's page lists the programs
+with what each of them does.
 """
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import recording
 from autodoc2.render.rst_ import RstRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from autodoc2.utils import ItemData
+    from recording import Recording
+
+
+@cache
+def recordings() -> list[tuple[str, Recording]]:
+    """Return the recordings by their names."""
+    files = sorted(Path(__file__).parents[1].glob("recordings/*.json"))
+    return [(file.stem, recording.load(file)) for file in files]
+
+
+def listing(program: str) -> Iterator[str]:
+    """Yield what includes a whole program."""
+    yield from (f".. literalinclude:: /../ipc_examples/{program}.py", "")
 
 
 class ProgramRenderer(RstRenderer):
@@ -30,6 +47,22 @@ class ProgramRenderer(RstRenderer):
         for child in self.get_children(item):
             if child["type"] != "module":
                 yield from self.render_item(child["full_name"])
+        yield from self._listing_and_runs(title)
+
+    def _listing_and_runs(self, program: str) -> Iterator[str]:
+        """Yield the program, its recorded runs, and whom it met in them."""
+        runs = {
+            name: run for name, run in recordings() if program in run.sources
+        }
+        if runs:
+            yield from ("The program", "-" * 11, "", *listing(program))
+        for name in runs:
+            title = f"A recorded run: {name.replace('_', ' ')}"
+            yield from (title, "-" * len(title), "", f".. run:: {name}", "")
+        met = {other for run in runs.values() for other in run.sources}
+        for other in sorted(met - {program}):
+            title = f"Its peer {other}"
+            yield from (title, "-" * len(title), "", *listing(other))
 
     def _programs(self, item: ItemData) -> Iterator[str]:
         """Yield a table of the modules of the package, sorted by name."""

@@ -52,7 +52,6 @@ A step has these members; those that are empty are left out:
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from collections import defaultdict
@@ -129,6 +128,56 @@ class Recording:
             state.apply(self, step)
             yield state.copy()
 
+    def state_after(self, *moments: str) -> State:
+        """Return what holds when some steps have happened.
+
+        No other step has happened but those that had to come before: what the
+        processes did at the same time, and in which order, does not matter.
+
+        Args:
+            moments: each names a step by its process and its call, and perhaps
+                says which of several such calls: ``child close``,
+                ``parent read 2``.
+
+        Raises:
+            RecordingError: there is no such step.
+
+        """
+        happened: set[int] = set()
+        waiting = [self.find(moment) for moment in moments]
+        while waiting:
+            number = waiting.pop()
+            if number not in happened:
+                happened.add(number)
+                waiting += self.before(number)
+        state = State()
+        for number in sorted(happened):
+            state.apply(self, self.steps[number])
+        return state
+
+    def find(self, moment: str) -> int:
+        """Return the number of the step that a moment names."""
+        words = moment.split()
+        nth = int(words.pop()) if words and words[-1].isdigit() else 1
+        found = [
+            number
+            for number, step in enumerate(self.steps)
+            if words == [*self.processes[step.process].name.split(), step.call]
+        ]
+        if not 1 <= nth <= len(found):
+            raise RecordingError(f"there is no step {moment!r}")
+        return found[nth - 1]
+
+    def before(self, number: int) -> list[int]:
+        """Return the steps that had to come directly before a step."""
+        step = self.steps[number]
+        for earlier in range(number - 1, -1, -1):
+            other = self.steps[earlier]
+            forked = other.call == "fork" and other.child == step.process
+            if other.process == step.process or forked:
+                return [earlier, *step.after]
+        return step.after
+
     def dump(self) -> str:
         """Return the recording as JSON, one step a line."""
         head = {
@@ -165,7 +214,9 @@ class State:
 
     def copy(self) -> State:
         """Return a state that is independent of this one."""
-        return copy.deepcopy(self)
+        tables = {number: {**table} for number, table in self.tables.items()}
+        queues = {end: [*queue] for end, queue in self.queues.items()}
+        return State(tables, {**self.lines}, defaultdict(list, queues))
 
     def apply(self, recording: Recording, step: Step) -> None:
         """Let a step happen."""

@@ -41,7 +41,7 @@ sample stands, as a whole word, for whatever the expression matches where it
 is first shown, and for that same text from there on.
 
 The option ``record`` names a recording of this transcript, which ``nox -s
-record`` makes: ``docs/recordings/NAME.json``.
+record`` makes: ``docs/recordings/NAME.json``. The run is shown below it.
 
 ``tests/test_transcripts.py`` runs the transcripts and keeps the texts that
 the samples stood for. The page shows these if they are there when it is
@@ -59,13 +59,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import recording
+import runs
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
@@ -154,15 +155,20 @@ class Transcript:
 
     def split(self, text: str) -> list[str]:
         """Split a text around its samples: every second part is one."""
-        samples = sorted(self.varying, key=len, reverse=True)
-        words = "|".join(map(_word, samples)) or "(?!)"
-        return re.split(f"({words})", text)
+        return split(text, self.varying)
 
     def substitute(self, text: str, values: Mapping[str, str]) -> str:
         """Put values in the places of their samples."""
         parts = self.split(text)
         parts[1::2] = [values.get(sample, sample) for sample in parts[1::2]]
         return "".join(parts)
+
+
+def split(text: str, words: Iterable[str]) -> list[str]:
+    """Split a text around some words: every second part is one."""
+    longest_first = sorted(words, key=len, reverse=True)
+    pattern = "|".join(map(_word, longest_first)) or "(?!)"
+    return re.split(f"({pattern})", text)
 
 
 def _word(sample: str) -> str:
@@ -417,8 +423,6 @@ class TranscriptDirective(SphinxDirective):
         except TranscriptError as error:
             reporter = self.state.document.reporter
             return [reporter.error(f"transcript: {error}", line=error.line)]
-        if transcript.record:
-            self.check_recording(transcript.record, text)
         result = nodes.container(classes=["transcript"])
         if transcript.caption:
             inlines, _ = self.parse_inline(transcript.caption)
@@ -435,14 +439,16 @@ class TranscriptDirective(SphinxDirective):
             classes=["terminals", f"terminals-{count}"],
             result=file.name,
         )
-        return [result]
+        return [result, *self.recorded(transcript.record, text)]
 
-    def check_recording(self, name: str, text: str) -> None:
-        """Complain of a recording that is not of this transcript."""
-        file = self.env.srcdir / "recordings" / f"{name}.json"
+    def recorded(self, name: str, text: str) -> Iterator[nodes.Node]:
+        """Yield the recorded run of this transcript, if it has one."""
         programs = self.env.srcdir.parent / "ipc_examples"
         try:
-            recording.check_up_to_date(recording.load(file), text, programs)
+            if name:
+                run = runs.load(self.env, name)
+                recording.check_up_to_date(run, text, programs)
+                yield runs.run_nodes(run, f"run-{name}")
         except recording.RecordingError as error:
             logger.warning("%s", error, location=self.get_location())
 

@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: 0BSD
+"""Shows recorded runs on the pages: figures, their words, and a stepper.
+
+A run, in reST or MyST, is shown by the name of its recording::
+
+    .. run:: pipe
+
+A transcript with the option ``record`` is followed by its run. What processes
+hold at chosen moments is shown by ``descriptors``, with a line a moment, each
+a title and the steps that have happened by then
+(:meth:`recording.Recording.state_after`)::
+
+    ```{descriptors} pipe
+    :name: figure-2
+    :caption: Figure 2. Parent and child sharing a pipe
+
+    Before the fork: parent pipe
+    After it: parent fork
+    ```
+
+The drawings are parts of the page, so that their colours follow the theme.
+Their words are an ordinary list, which every format has. ``stepper.js`` adds
+the stepper to a run; without it nothing is missing.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import figures
+import recording
+from docutils import nodes
+from docutils.parsers.rst import directives
+from drawing import LOOKS
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+from wording import Words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from drawing import Drawing
+    from recording import Recording, State
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
+    from sphinx.environment import BuildEnvironment
+    from sphinx.util.typing import ExtensionMetadata
+    from sphinx.writers.html5 import HTML5Translator
+    from sphinx.writers.latex import LaTeXTranslator
+
+CAPTION = "This run, call by call"
+LEGEND = (
+    "A row is a call, after the number of its line in the program. A process"
+    " waits where its line is dotted. An arrow leads to a call from what made"
+    " it possible; data came with it if the arrow is solid."
+)
+IN_WORDS = "The same in words"
+ROWS_A_PAGE = 32
+logger = logging.getLogger(__name__)
+
+
+class drawing(nodes.General, nodes.Element):  # noqa: N801 - a node's name
+    """A drawing; its attributes are ``drawing`` and ``name``, an id."""
+
+
+class words(nodes.General, nodes.Element):  # noqa: N801 - a node's name
+    """What a figure shows, in words; in HTML it can be folded."""
+
+
+class stepper(nodes.General, nodes.Element):  # noqa: N801 - a node's name
+    """What ``stepper.js`` needs; its attribute is ``data``."""
+
+
+def load(env: BuildEnvironment, name: str) -> Recording:
+    """Read a recording that a page shows.
+
+    Raises:
+        recording.RecordingError: it cannot be read.
+
+    """
+    file = Path(env.srcdir, "recordings", f"{name}.json")
+    env.note_dependency(file)
+    return recording.load(file)
+
+
+def run_nodes(run: Recording, name: str) -> nodes.Element:
+    """Return a run as it is shown on a page, with *name* as its id."""
+    said = Words(run)
+    steps = [
+        nodes.list_item("", paragraph(said.step(number)))
+        for number in range(len(run.steps))
+    ]
+    return nodes.container(
+        "",
+        nodes.paragraph("", "", nodes.strong("", CAPTION), classes=["title"]),
+        drawing(drawing=figures.sequence(run), name=f"{name}-title"),
+        nodes.paragraph("", LEGEND, classes=["legend"]),
+        words("", nodes.enumerated_list("", *steps), summary=IN_WORDS),
+        stepper(data=stepper_data(run)),
+        classes=["recording", "run"],
+        ids=[name],
+    )
+
+
+def paragraph(text: str) -> nodes.paragraph:
+    """Return a paragraph; what is between double backquotes is code."""
+    result = nodes.paragraph()
+    for i, part in enumerate(text.split("``")):
+        result += nodes.literal("", part) if i % 2 else nodes.Text(part)
+    return result
+
+
+def stepper_data(run: Recording) -> dict[str, object]:
+    """Return what holds after each step, as far as it has changed.
+
+    For each step that is a list of descriptor tables (``t``) and of what the
+    processes do (``d``), each by the process, and of what waits, by the place
+    (``q``). A null says that something is no longer there. The step's own
+    process is ``p``.
+    """
+    said = Words(run)
+    numbers = range(len(run.processes))
+    held: list[dict[str, Mapping[str, object]]] = [{"t": {}, "q": {}, "d": {}}]
+    for number, state in enumerate(run.states()):
+        tables = {
+            f"{process} {fd}": end
+            for process in numbers
+            for fd, end in said.table(state, process).items()
+        }
+        doing = {str(p): said.doing(number, p) for p in numbers}
+        held.append({"t": tables, "q": said.waiting(state), "d": doing})
+    return {
+        "names": said.processes,
+        "programs": [process.program for process in run.processes],
+        "steps": [
+            {part: _changes(before[part], after[part]) for part in after}
+            | {"p": step.process}
+            for step, (before, after) in zip(
+                run.steps, pairwise(held), strict=True
+            )
+        ],
+    }
+
+
+def _changes(
+    before: Mapping[str, object], after: Mapping[str, object]
+) -> dict[str, object]:
+    """Return what is new or other, and a null for what has gone."""
+    gone = dict.fromkeys(key for key in before if key not in after)
+    new = {
+        key: value
+        for key, value in after.items()
+        if key not in before or before[key] != value
+    }
+    return {**gone, **new}
+
+
+class Run(SphinxDirective):
+    """``run``: a recorded run."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return the figure of the run."""
+        (name,) = self.arguments
+        try:
+            run = load(self.env, name)
+        except recording.RecordingError as error:
+            logger.warning("%s", error, location=self.get_location())
+            return []
+        return [run_nodes(run, f"run-{name}")]
+
+
+class Descriptors(SphinxDirective):
+    """``descriptors``: the descriptor tables at some moments of a run."""
+
+    required_arguments = 1
+    has_content = True
+    option_spec: ClassVar[dict[str, Callable[[str], str]]] = {
+        "name": directives.unchanged_required,
+        "caption": directives.unchanged_required,
+    }
+
+    def run(self) -> list[nodes.Node]:
+        """Return the figure, and after it its words."""
+        self.assert_has_content()
+        for option in self.option_spec:
+            if option not in self.options:
+                raise self.error(f"the directive needs a {option}")
+        figure = nodes.figure(classes=["recording", "moments"])
+        self.set_source_info(figure)
+        self.add_name(figure)
+        inlines, messages = self.parse_inline(
+            self.options["caption"], lineno=self.lineno
+        )
+        said = nodes.enumerated_list()
+        try:
+            run = load(self.env, self.arguments[0])
+            for number, line in enumerate(filter(None, self.content), 1):
+                title, _, steps = line.partition(": ")
+                state = run.state_after(*steps.split(", "))
+                name = f"{figure['ids'][0]}-{number}"
+                figure += moment(run, state, title, name)
+                said += in_words(run, state, title)
+        except recording.RecordingError as error:
+            logger.warning("%s", error, location=self.get_location())
+        figure += nodes.caption("", "", *inlines)
+        return [figure, words("", said, summary=IN_WORDS), *messages]
+
+
+def moment(
+    run: Recording, state: State, title: str, name: str
+) -> nodes.Element:
+    """Return the drawing of a moment, below its title."""
+    return nodes.container(
+        "",
+        nodes.paragraph("", title, classes=["title"]),
+        drawing(drawing=figures.tables(run, state, title), name=name),
+        classes=["moment"],
+    )
+
+
+def in_words(run: Recording, state: State, title: str) -> nodes.Element:
+    """Return what the drawing of a moment shows."""
+    said = [paragraph(text) for text in Words(run).state(state)]
+    title_ = nodes.paragraph("", "", nodes.strong("", title))
+    return nodes.list_item("", title_, *said)
+
+
+class MarkListings(SphinxPostTransform):
+    """Lets the stepper find the whole listing of each program."""
+
+    default_priority = 100
+    formats = ("html",)
+
+    def run(self, **_: object) -> None:
+        """Add a class to the first listing of a program."""
+        marked = set()
+        for listing in self.document.findall(nodes.literal_block):
+            file = Path(listing.get("source") or ".")
+            if file not in marked and is_whole(listing.rawsource, file):
+                marked.add(file)
+                listing["classes"].append(f"listing-{file.stem}")
+
+
+def is_whole(text: str, file: Path) -> bool:
+    """Tell whether a text is all of a program's file."""
+    program = file.suffix == ".py" and file.parent.name == "ipc_examples"
+    return program and text.strip() == file.read_text("utf-8").strip()
+
+
+class OnPaper(SphinxPostTransform):
+    """Where a figure cannot be unfolded or stepped through, it stands open."""
+
+    default_priority = 500
+    formats = ("latex", "man", "texinfo", "text")
+
+    def run(self, **_: object) -> None:
+        """Put the parts of figures one below the other."""
+        for figure in list(self.document.findall(nodes.figure)):
+            if "moments" in figure["classes"]:
+                *parts, caption = figure.children
+                strong = nodes.strong("", "", *caption.children)
+                target = nodes.target("", "", ids=figure["ids"])
+                figure.replace_self(
+                    [target, nodes.paragraph("", "", strong), *parts]
+                )
+        for node in list(self.document.findall(words)):
+            node.replace_self(node.children)
+
+
+def _visit_drawing(translator: HTML5Translator, node: drawing) -> None:
+    picture: Drawing = node["drawing"]
+    svg = picture.svg(node["name"])
+    # The keyboard can scroll it, if it is wider than the page.
+    tag = '<div class="drawn" role="group" tabindex="0" aria-label="Figure">'
+    translator.body.append(f"{tag}\n{svg}</div>\n")
+
+
+def _visit_words(translator: HTML5Translator, node: words) -> None:
+    tag = translator.starttag(node, "details", CLASS="words")
+    translator.body.append(f"{tag}<summary>{node['summary']}</summary>\n")
+
+
+def _depart_words(translator: HTML5Translator, _node: words) -> None:
+    translator.body.append("</details>\n")
+
+
+def _visit_stepper(translator: HTML5Translator, node: stepper) -> None:
+    if translator.builder.name != "epub":
+        data = json.dumps(node["data"], separators=(",", ":"))
+        data = data.replace("``", "").replace("<", "\\u003c")
+        tag = '<script type="application/json">'
+        translator.body.append(f"{tag}{data}</script>\n")
+
+
+def _draw_on_paper(translator: LaTeXTranslator, node: drawing) -> None:
+    picture: Drawing = node["drawing"]
+    for strip in picture.tikz(ROWS_A_PAGE * figures.ROW):
+        translator.body.append(f"\n\\noindent {strip}\n")
+
+
+def _look_on_paper(_app: Sphinx, config: Config) -> None:
+    config.latex_elements.setdefault("preamble", LOOKS)
+
+
+def _nothing(_translator: object, _node: nodes.Node) -> None:
+    pass
+
+
+SKIP = (_nothing, _nothing)
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the directives, their nodes and how they are written."""
+    app.add_node(
+        drawing,
+        html=(_visit_drawing, _nothing),
+        latex=(_draw_on_paper, _nothing),
+        man=SKIP,
+        texinfo=SKIP,
+        text=SKIP,
+    )
+    app.add_node(words, html=(_visit_words, _depart_words))
+    app.add_node(
+        stepper,
+        html=(_visit_stepper, _nothing),
+        latex=SKIP,
+        man=SKIP,
+        texinfo=SKIP,
+        text=SKIP,
+    )
+    app.add_directive("descriptors", Descriptors)
+    app.add_directive("run", Run)
+    app.add_post_transform(MarkListings)
+    app.add_post_transform(OnPaper)
+    app.add_css_file("recording.css")
+    app.add_js_file("stepper.js", loading_method="defer")
+    app.connect("config-inited", _look_on_paper)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
