@@ -50,7 +50,9 @@ def effect(call: Call) -> float:
 def address(text: str) -> str:
     """Return the port or the path in the text of an address."""
     found = ADDRESS.search(text)
-    return (found["port"] or found["path"]) if found else ""
+    if found and found["port"]:
+        return f"port {found['port']}"
+    return found["path"] if found else ""
 
 
 class Interpreter:
@@ -270,7 +272,7 @@ class Interpreter:
         step.detail = address(call.arguments)
         if step.on:
             self.named[step.on] = len(self.steps)
-            if step.detail != "0":
+            if step.detail != "port 0":
                 self.bound[step.detail] = step.on
 
     def on_listen(self, step: Step, _: Call) -> None:
@@ -415,8 +417,9 @@ class Interpreter:
         :param programs: the folder of the programs
         :param samples: by what to replace what differs from run to run
         """
-        ports = filter(str.isdigit, self.bound)
-        samples = {**dict.fromkeys(ports, "N"), **samples}
+        ports = (name for name in self.bound if name.startswith("port "))
+        numbers = [name.removeprefix("port ") for name in ports]
+        samples = {**dict.fromkeys(numbers, "N"), **samples}
         for step in self.steps:
             step.detail = normalized(step.detail, samples)
             step.data = normalized(step.data, samples)

@@ -2,8 +2,8 @@
 
 ``python tests/recorder.py [NAME ...]`` runs the transcripts that have the
 option ``record``, or those that are named, with every ``python`` under strace,
-and writes ``docs/recordings/NAME.json``. ``docs/_ext/recording.py`` describes
-that file.
+and writes ``docs/recordings/NAME.json``, unless that file tells the same.
+``docs/_ext/recording.py`` describes it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pages
+import recording
 import strace
 import terminals
 import transcript
-from interpreter import Interpreter
+from interpreter import Interpreter, comparable
 
 if TYPE_CHECKING:
     from recording import Recording
@@ -78,6 +79,17 @@ def recorded() -> dict[str, tuple[str, pages.Block]]:
     }
 
 
+def write(name: str, made: Recording) -> None:
+    """Write a recording, unless the one that is there tells the same."""
+    file = RECORDINGS / f"{name}.json"
+    try:
+        if comparable(recording.load(file)) == comparable(made):
+            return
+    except recording.RecordingError:
+        pass  # the new one takes its place
+    file.write_text(made.dump(), "utf-8")
+
+
 def main() -> int:
     """Record; return the exit status."""
     found = recorded()
@@ -92,8 +104,7 @@ def main() -> int:
         except (strace.Unrecordable, terminals.Difference) as error:
             print(f"record: {name}: {error}", file=sys.stderr)
             return 1
-        file = RECORDINGS / f"{name}.json"
-        file.write_text(made.dump(), "utf-8")
+        write(name, made)
     return 0
 
 

@@ -184,7 +184,9 @@ def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_corrupt_recording_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "pipe.json"
     file.write_text(text)
-    with pytest.raises(recording.RecordingError, match=r"pipe\.json: "):
+    with pytest.raises(
+        recording.RecordingError, match=r"^pipe\.json: .+: run"
+    ):
         recording.load(file)
 
 

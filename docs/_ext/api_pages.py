@@ -8,6 +8,7 @@ with what each of them does.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,9 +25,15 @@ if TYPE_CHECKING:
 
 @cache
 def recordings() -> list[tuple[str, Recording]]:
-    """Return the recordings by their names."""
-    files = sorted(Path(__file__).parents[1].glob("recordings/*.json"))
-    return [(file.stem, recording.load(file)) for file in files]
+    """Return the recordings by their names.
+
+    The page of its transcript complains of one that cannot be read.
+    """
+    found = []
+    for file in sorted(Path(__file__).parents[1].glob("recordings/*.json")):
+        with suppress(recording.RecordingError):
+            found.append((file.stem, recording.load(file)))
+    return found
 
 
 def listing(program: str) -> Iterator[str]:

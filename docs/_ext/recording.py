@@ -271,8 +271,9 @@ def load(file: Path) -> Recording:
         )
         check(recording)
     except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        reason = getattr(error, "strerror", None) or error or "no recording"
         raise RecordingError(
-            f"{file.name}: {error or 'no recording'}"
+            f"{file.name}: {reason}: run nox -s record"
         ) from error
     return recording
 

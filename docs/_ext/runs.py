@@ -60,6 +60,8 @@ LEGEND = (
 )
 IN_WORDS = "The same in words"
 ROWS_A_PAGE = 32
+# In LaTeX: no page ends between what stands before and what follows.
+TOGETHER = r"\nopagebreak"
 logger = logging.getLogger(__name__)
 
 
@@ -266,9 +268,9 @@ class OnPaper(SphinxPostTransform):
                 *parts, caption = figure.children
                 strong = nodes.strong("", "", *caption.children)
                 target = nodes.target("", "", ids=figure["ids"])
-                figure.replace_self(
-                    [target, nodes.paragraph("", "", strong), *parts]
-                )
+                title = nodes.paragraph("", "", strong)
+                glue = nodes.raw("", TOGETHER, format="latex")
+                figure.replace_self([target, title, glue, *parts])
         for node in list(self.document.findall(words)):
             node.replace_self(node.children)
 
@@ -300,6 +302,7 @@ def _visit_stepper(translator: HTML5Translator, node: stepper) -> None:
 
 def _draw_on_paper(translator: LaTeXTranslator, node: drawing) -> None:
     picture: Drawing = node["drawing"]
+    translator.body.append(f"\n{TOGETHER}")
     for strip in picture.tikz(ROWS_A_PAGE * figures.ROW):
         translator.body.append(f"\n\\noindent {strip}\n")
 

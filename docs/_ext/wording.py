@@ -34,7 +34,7 @@ CLAUSES = {
     "wait": "learns how {child} ended: {detail}",
     "exit": "ends",
     "kill": "sends a signal to {child}",
-    "bind": "gives it the name {detail}",
+    "bind": "binds it to {detail}",
     "connect": "asks for {detail}",
     "listen": "will take connections",
     "accept": "takes the connection",
@@ -139,7 +139,9 @@ class Words:
             return "returns nothing, the end"
         child = "" if step.child is None else self.processes[step.child]
         clause = CLAUSES.get(step.call, "")
-        return clause.format(child=child or "itself", detail=step.detail)
+        return clause.format(
+            child=child or "itself", detail=step.detail or "nothing"
+        )
 
     def _moved(self, step: Step) -> str:
         data = shown(step.data)

@@ -83,7 +83,10 @@ function start(run) {
     ...listings.map(([program, box]) => make("figure",
       { class: "highlight", "aria-label": `${program}.py` }, box)));
   const drawn = svg.parentNode;
-  const held = make("div", { class: "held" }, tables, queues);
+  const held = make("div", {
+    class: "held", role: "group", tabindex: 0,
+    "aria-label": "Descriptors, and bytes that wait",
+  }, tables, queues);
   const view = make("div", { class: "view" });
   drawn.replaceWith(controls, said, view, sources);
   view.append(drawn, held);
@@ -137,7 +140,7 @@ function start(run) {
     const { step } = event.target.dataset;
     if (step) show(Number(step) + 1);
   };
-  run.onkeydown = (event) => {
+  controls.onkeydown = (event) => {
     const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     const count = event.key == "Escape" ? 0 : Number(slider.value) + way;
     if (event.target == slider && way || !(count >= 0 && count <= last)) return;
