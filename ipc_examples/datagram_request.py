@@ -96,8 +96,15 @@ def answer_second_and_exit(server: socket.socket) -> NoReturn:
 def main() -> int:
     """Print what became of each try; return the exit status."""
     argparse.ArgumentParser(description="Ask, and ask again.").parse_args()
+    parent = os.getpid()
+
+    def stop(number: int, _frame: object) -> None:
+        if os.getpid() == parent:
+            sys.exit(128 + number)
+        os._exit(128 + number)  # not by way of the parent's code
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+        signal.signal(number, stop)
     try:
         for line in ask_child(b"Half a league?"):
             print(line, flush=True)

@@ -35,7 +35,7 @@ def add_one_in_child(number: int) -> tuple[int, int]:
 
     See :manpage:`fork(2)` and :manpage:`waitpid(2)`.
     """
-    sys.stdout.flush()  # what is still unwritten would be copied too
+    print(end="", flush=True)  # what is still unwritten would be copied too
     child = os.fork()
     if child == 0:
         try:
@@ -46,21 +46,28 @@ def add_one_in_child(number: int) -> tuple[int, int]:
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status < 0:
         raise ChildProcessError(f"signal {-status} ended the child")
-    print(f"parent: still {number}")
+    print(f"parent: still {number}", flush=True)
     return status, number
 
 
 def main() -> int:
     """Fork once, show what each process has; return the exit status."""
     argparse.ArgumentParser(description="Fork once.").parse_args()
+    parent = os.getpid()
+
+    def stop(number: int, _frame: object) -> None:
+        if os.getpid() == parent:
+            sys.exit(128 + number)
+        os._exit(128 + number)  # not by way of the parent's code
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+        signal.signal(number, stop)
     try:
         in_child, in_parent = add_one_in_child(6)
     except OSError as error:
         print(f"fork: {error}", file=sys.stderr)
         return 1
-    print(f"the child had {in_child}, the parent has {in_parent}")
+    print(f"the child had {in_child}, the parent has {in_parent}", flush=True)
     return 0
 
 

@@ -49,8 +49,10 @@ def receiver_at(host: str) -> Iterator[socket.socket]:
 
 def printable(message: bytes) -> str:
     """Return *message* as text: no final NUL, control characters escaped."""
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     text = message.removesuffix(b"\0").decode(encoding, "backslashreplace")
+    if text.isprintable():  # by far the fastest way
+        return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

@@ -30,9 +30,11 @@ import contextlib
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 
 SIZE = 1024
+PAUSE = 1.0  # seconds
 
 
 @contextlib.contextmanager
@@ -51,6 +53,19 @@ def listener_at(host: str) -> Iterator[socket.socket]:
         listener.bind(address)
         listener.listen()
         yield listener
+
+
+def accepted(listener: socket.socket) -> socket.socket:
+    """Wait for a connection and accept it, however often that fails.
+
+    See :manpage:`accept(2)`, "Errors": a descriptor must be free, for one.
+    """
+    while True:
+        try:
+            return listener.accept()[0]
+        except OSError as error:
+            print(f"inet_stream_accept: {error}", file=sys.stderr)
+            time.sleep(PAUSE)  # or a lasting cause would keep us busy
 
 
 def serve(connection: socket.socket) -> None:
@@ -73,8 +88,10 @@ def serve(connection: socket.socket) -> None:
 
 def printable(message: bytes) -> str:
     """Return *message* as text, its control characters escaped."""
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     text = message.decode(encoding, "backslashreplace")
+    if text.isprintable():  # by far the fastest way
+        return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
@@ -89,7 +106,7 @@ def main() -> int:
             port = listener.getsockname()[1]
             print(f"Socket has port {port}", flush=True)
             while True:
-                with listener.accept()[0] as connection:
+                with accepted(listener) as connection:
                     serve(connection)
     except (OSError, UnicodeError) as error:
         print(f"inet_stream_accept: {host}: {error}", file=sys.stderr)

@@ -40,6 +40,7 @@ def receive_from_child(ordinary: bytes, urgent: bytes) -> Iterator[str]:
     :param ordinary: sent first
     :param urgent: the one byte that is sent after it, out of band
     :raises OSError: if there is no room, or the child failed
+    :raises ValueError: if the descriptor is too large for select()
 
     See :manpage:`tcp(7)`, "Sockets API", and :manpage:`fcntl(2)`, F_SETOWN.
     """
@@ -92,12 +93,19 @@ def send_and_exit(
 def main() -> int:
     """Print what arrives; return the exit status."""
     argparse.ArgumentParser(description="Send an urgent byte.").parse_args()
+    parent = os.getpid()
+
+    def stop(number: int, _frame: object) -> None:
+        if os.getpid() == parent:
+            sys.exit(128 + number)
+        os._exit(128 + number)  # not by way of the parent's code
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+        signal.signal(number, stop)
     try:
         for line in receive_from_child(b"print all pages", b"!"):
             print(line, flush=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # select() takes up to 1023
         print(f"out_of_band: {error}", file=sys.stderr)
         return 1
     return 0

@@ -35,7 +35,6 @@ import sys
 from typing import NoReturn
 
 MESSAGE = b"Half a league, half a league . . .\n"
-STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def send_descriptor(connection: socket.socket, descriptor: int) -> None:
@@ -74,9 +73,7 @@ def open_and_exit(connection: socket.socket) -> NoReturn:
     """In the child: send a file that has no name, leave the process."""
     status = 1
     try:
-        # A handler's exception would be reported in the middle of the import.
-        # An import before the fork would bring random, which acts at forks.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        # Imported before the fork, it would bring random, which acts at forks.
         import tempfile  # noqa: PLC0415
 
         with tempfile.TemporaryFile() as file:
@@ -116,8 +113,15 @@ def main() -> int:
     argparse.ArgumentParser(
         description="Read a file of a child's."
     ).parse_args()
-    for number in STOPPING:
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    parent = os.getpid()
+
+    def stop(number: int, _frame: object) -> None:
+        if os.getpid() == parent:
+            sys.exit(128 + number)
+        os._exit(128 + number)  # not by way of the parent's code
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     try:
         print(f"-->{text_from_child()}", end="", flush=True)
     except OSError as error:

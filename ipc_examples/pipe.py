@@ -68,8 +68,15 @@ def write_and_exit(source: BinaryIO, sink: BinaryIO, data: bytes) -> NoReturn:
 def main() -> int:
     """Print the child's message; return the exit status."""
     argparse.ArgumentParser(description="Read from a child.").parse_args()
+    parent = os.getpid()
+
+    def stop(number: int, _frame: object) -> None:
+        if os.getpid() == parent:
+            sys.exit(128 + number)
+        os._exit(128 + number)  # not by way of the parent's code
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+        signal.signal(number, stop)
     try:
         message = receive_from_child(MESSAGE).removesuffix(b"\0")
         print(f"-->{message.decode()}", flush=True)

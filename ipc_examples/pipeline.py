@@ -19,6 +19,7 @@ The result is the second program's exit status, as in a shell:
 """
 
 import argparse
+import contextlib
 import os
 import shlex
 import signal
@@ -33,17 +34,29 @@ def run(first: list[str], second: list[str]) -> int:
 
     See :manpage:`pipe(2)` and :manpage:`waitpid(2)`.
     """
-    children = []
-    reader, writer = os.pipe()
+    children: list[int] = []
     try:
-        children.append(start(first, stdin=0, stdout=writer))
-        children.append(start(second, stdin=reader, stdout=1))
-    finally:
-        os.close(reader)
-        os.close(writer)  # or the second program would never see the end
-        ends = [os.waitpid(child, 0)[1] for child in children]
-    status = os.waitstatus_to_exitcode(ends[-1])
+        reader, writer = os.pipe()
+        with os.fdopen(reader), os.fdopen(writer, "w"):
+            children.append(start(first, stdin=0, stdout=writer))
+            children.append(start(second, stdin=reader, stdout=1))
+        # Both ends are closed, or the second would never see the end.
+        statuses = [os.waitpid(child, 0)[1] for child in children]
+    except BaseException:  # a signal, say
+        end(children)
+        raise
+    status = os.waitstatus_to_exitcode(statuses[-1])
     return status if status >= 0 else 128 - status
+
+
+def end(children: list[int]) -> None:
+    """Send SIGTERM to the children that have not ended; wait for them."""
+    for child in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGTERM)
+    for child in children:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(child, 0)
 
 
 def start(command: list[str], *, stdin: int, stdout: int) -> int:
@@ -77,8 +90,18 @@ def main() -> int:
     first, second = parser.parse_args().programs
     if not (first and second):
         parser.error("PROG is a command, not an empty string")
+    parent = os.getpid()
+
+    def stop(number: int, _frame: object) -> None:
+        if os.getpid() == parent:
+            sys.exit(128 + number)
+        os._exit(128 + number)  # not by way of the parent's code
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+        signal.signal(number, stop)
+    while (spare := os.open(os.devnull, os.O_RDWR)) in range(3):
+        pass  # or an end of the pipe took the place of a closed 0, 1 or 2
+    os.close(spare)
     try:
         return run(first, second)
     except OSError as error:

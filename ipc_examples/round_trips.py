@@ -53,15 +53,13 @@ def channel(name: str) -> tuple[End, End]:
             one = socket.create_connection(listener.getsockname())
             other, _ = listener.accept()
     elif name == "UDP":
-        one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        one, other = (socket.socket(type=socket.SOCK_DGRAM) for _ in "12")
         other.bind(("127.0.0.1", 0))
         one.connect(other.getsockname())
         other.connect(one.getsockname())
     else:
-        stream = name == "UNIX stream"
-        style = socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
-        one, other = socket.socketpair(socket.AF_UNIX, style)
+        style = socket.SOCK_STREAM if "stream" in name else socket.SOCK_DGRAM
+        one, other = socket.socketpair(type=style)
     for end in one, other:  # or a peer that died would leave us waiting
         end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, TEN_SECONDS)
     return End(*[one.detach()] * 2), End(*[other.detach()] * 2)
@@ -107,23 +105,21 @@ def echo_and_exit(parents: End, end: End, count: int) -> NoReturn:
         os._exit(status)
 
 
-def whole(text: str) -> int:
-    """Return *text* as a number of round trips.
-
-    :raises argparse.ArgumentTypeError: if it is less than one
-    """
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than one")
-    return int(text)
-
-
 def main() -> int:
     """Print one line for each kind of channel; return the exit status."""
     parser = argparse.ArgumentParser(description="Time five channels.")
-    parser.add_argument("count", metavar="COUNT", type=whole, nargs="?")
-    count = parser.parse_args().count or 2000
+    parser.add_argument("COUNT", type=int, nargs="?", default=2000)
+    if (count := parser.parse_args().COUNT) < 1:
+        parser.error(f"argument COUNT: {count} is less than one")
+    parent = os.getpid()
+
+    def stop(number: int, _frame: object) -> None:
+        if os.getpid() == parent:
+            sys.exit(128 + number)
+        os._exit(128 + number)  # not by way of the parent's code
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+        signal.signal(number, stop)
     try:
         means = [measure(name, count) for name in CHANNELS]
         print(f"{'':14}microseconds  relative")

@@ -19,12 +19,16 @@ Processes and channels are complete. Put your own work into work():
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import socket
 import sys
 import traceback
+from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, NoReturn
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Worker(NamedTuple):
@@ -49,47 +53,59 @@ def distribute(lines: list[bytes], workers: int = 2) -> list[bytes]:
     """
     team: list[Worker] = []
     answers: list[bytes] = []
-    try:
-        for _ in range(workers):
-            team.append(start_worker(team))
-        for first in range(0, len(lines), workers):
-            pairs = list(
-                zip(team, lines[first : first + workers], strict=False)
-            )
-            for worker, line in pairs:
-                worker.requests.sendall(line + b"\n")
-            answers += [receive(worker) for worker, _ in pairs]
-    finally:
-        for worker in team:
-            close(worker)  # tells the worker that there is no more
-        statuses = [os.waitpid(worker.pid, 0)[1] for worker in team]
+    with signals(signal.SIG_BLOCK):  # or one could come between fork and wait
+        try:
+            with contextlib.ExitStack() as channels:
+                team.extend(start_worker(channels) for _ in range(workers))
+                with signals(signal.SIG_UNBLOCK):
+                    for first in range(0, len(lines), workers):
+                        answers += ask(team, lines[first : first + workers])
+        finally:  # the channels are closed, which tells the workers to end
+            statuses = [os.waitpid(worker.pid, 0)[1] for worker in team]
     if any(statuses):
         raise ChildProcessError("a worker failed")
     return answers
 
 
-def start_worker(team: list[Worker]) -> Worker:
-    """Fork a worker; it lives until the parent closes its channel."""
+@contextlib.contextmanager
+def signals(how: int) -> Iterator[None]:
+    """Block or unblock SIGINT and SIGTERM for a while.
+
+    See :manpage:`sigprocmask(2)`.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        signal.pthread_sigmask(how, STOPPING)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def start_worker(channels: contextlib.ExitStack) -> Worker:
+    """Fork a worker; it lives until the parent closes its channel.
+
+    :param channels: closes the parent's ends of all channels
+    """
     parents, childs = socket.socketpair()
     with childs:
-        try:
-            worker = Worker(os.fork(), parents, parents.makefile("rb"))
-        except OSError:
-            parents.close()
-            raise
-        if worker.pid == 0:
-            answer_and_exit(childs, (*team, worker))
-    return worker
+        requests = channels.enter_context(parents)
+        answers = channels.enter_context(parents.makefile("rb"))
+        pid = os.fork()
+        if pid == 0:
+            answer_and_exit(childs, channels)
+    return Worker(pid, requests, answers)
 
 
 def answer_and_exit(
-    channel: socket.socket, inherited: tuple[Worker, ...]
+    channel: socket.socket, inherited: contextlib.ExitStack
 ) -> NoReturn:
     """In the child: answer line by line, then leave the process."""
     status = 1
     try:
-        for worker in inherited:
-            close(worker)  # or those channels would never end
+        for number in STOPPING:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+        inherited.close()  # or the other channels would never end
         with channel.makefile("rb") as requests:
             for line in requests:
                 channel.sendall(work(line.removesuffix(b"\n")) + b"\n")
@@ -102,33 +118,30 @@ def answer_and_exit(
         os._exit(status)
 
 
-def receive(worker: Worker) -> bytes:
-    """Return the next answer of *worker*.
+def ask(team: list[Worker], lines: list[bytes]) -> Iterator[bytes]:
+    """Give each worker a line; yield the answers.
 
-    :raises ConnectionError: if the worker ended instead
+    :raises ConnectionError: if a worker ended instead
     """
-    answer = worker.answers.readline()
-    if not answer.endswith(b"\n"):
-        raise ConnectionError(f"worker {worker.pid} ended without an answer")
-    return answer.removesuffix(b"\n")
-
-
-def close(worker: Worker) -> None:
-    """Close the channel to *worker*."""
-    worker.answers.close()
-    worker.requests.close()
+    for worker, line in zip(team, lines, strict=False):
+        worker.requests.sendall(line + b"\n")
+    for worker in team[: len(lines)]:
+        answer = worker.answers.readline()
+        if not answer.endswith(b"\n"):
+            raise ConnectionError(f"worker {worker.pid} gave no answer")
+        yield answer.removesuffix(b"\n")
 
 
 def main() -> int:
     """Print an answer to each line of standard input; return the status."""
     argparse.ArgumentParser(description="Answer each line.").parse_args()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
-        lines = [line.removesuffix(b"\n") for line in sys.stdin.buffer]
-        for answer in distribute(lines):
-            sys.stdout.buffer.write(answer + b"\n")
-        sys.stdout.flush()
+        with open(0, "rb", closefd=False) as stdin:
+            lines = [line.removesuffix(b"\n") for line in stdin]
+        with open(1, "wb", closefd=False) as stdout:
+            stdout.writelines(line + b"\n" for line in distribute(lines))
     except OSError as error:
         print(f"skeleton: {error}", file=sys.stderr)
         return 1

@@ -88,8 +88,15 @@ def receive_message(connection: socket.socket) -> str:
 def main() -> int:
     """Print what each process receives; return the exit status."""
     argparse.ArgumentParser(description="Talk to a child.").parse_args()
+    parent = os.getpid()
+
+    def stop(number: int, _frame: object) -> None:
+        if os.getpid() == parent:
+            sys.exit(128 + number)
+        os._exit(128 + number)  # not by way of the parent's code
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+        signal.signal(number, stop)
     try:
         converse()
     except OSError as error:

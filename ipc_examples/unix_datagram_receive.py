@@ -61,8 +61,10 @@ def stop(number: int, _frame: object) -> NoReturn:
 
 def printable(message: bytes) -> str:
     """Return *message* as text: no final NUL, control characters escaped."""
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     text = message.removesuffix(b"\0").decode(encoding, "backslashreplace")
+    if text.isprintable():  # by far the fastest way
+        return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

@@ -30,10 +30,12 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from typing import NoReturn
 
 SIZE = 1024
+PAUSE = 1.0  # seconds
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -60,6 +62,19 @@ def listener_at(path: str) -> Iterator[socket.socket]:
                         os.unlink(path)
 
 
+def accepted(listener: socket.socket) -> socket.socket:
+    """Wait for a connection and accept it, however often that fails.
+
+    See :manpage:`accept(2)`, "Errors": a descriptor must be free, for one.
+    """
+    while True:
+        try:
+            return listener.accept()[0]
+        except OSError as error:
+            print(f"unix_stream_accept: {error}", file=sys.stderr)
+            time.sleep(PAUSE)  # or a lasting cause would keep us busy
+
+
 def serve(connection: socket.socket) -> None:
     """Print what *connection* brings, until the peer closes or breaks off.
 
@@ -80,8 +95,10 @@ def serve(connection: socket.socket) -> None:
 
 def printable(message: bytes) -> str:
     """Return *message* as text, its control characters escaped."""
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     text = message.decode(encoding, "backslashreplace")
+    if text.isprintable():  # by far the fastest way
+        return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
@@ -103,7 +120,7 @@ def main() -> int:
             name = printable(os.fsencode(path))
             print(f"Socket has name {name}", flush=True)
             while True:
-                with listener.accept()[0] as connection:
+                with accepted(listener) as connection:
                     serve(connection)
     except OSError as error:
         print(f"unix_stream_accept: {path}: {error}", file=sys.stderr)

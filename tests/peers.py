@@ -9,12 +9,19 @@ import socket
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
-from programs import DEADLINE, command_line
+from programs import DEADLINE, command_line, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from programs import Running
+
 LOOPBACK = "127.0.0.1"
+
+
+# What receives, a datagram or a stream.
+DATAGRAM = named("_datagram_receive")
+STREAM = named("_stream_accept", "_stream_select")
 
 
 def has_ipv6() -> bool:
@@ -59,11 +66,15 @@ def client_of(
     receiver: str, first_line: str, host: str = LOOPBACK
 ) -> Iterator[socket.socket]:
     """Connect to *receiver*, which has printed *first_line*."""
-    name = re.split(r"-->|has name |has port ", first_line)[1]
-    unix = receiver.startswith("unix_")
     with open_socket(receiver, host) as client:
-        client.connect(name if unix else (host, int(name)))
+        client.connect(address_in(first_line, host))
         yield client
+
+
+def address_in(first_line: str, host: str = LOOPBACK) -> str | tuple[str, int]:
+    """Return the address that a receiver's first line shows."""
+    name = re.split(r"-->|has name |has port ", first_line)[1]
+    return (host, int(name)) if "has port" in first_line else name
 
 
 def send_to(
@@ -73,6 +84,24 @@ def send_to(
     with client_of(receiver, first_line, host) as client:
         for message in messages:
             client.sendall(message)
+
+
+def end(
+    program: str, running: Running, first: str, host: str = LOOPBACK
+) -> None:
+    """End *program*, to which one client has spoken and then closed.
+
+    Not before it has nothing else to do: what ^C interrupts in a line is
+    test_signals.py's subject.
+    """
+    if program in DATAGRAM:
+        assert running.finish() == (0, "", "")
+        return
+    assert running.line() == "Ending connection"
+    with client_of(program, first, host) as last:
+        last.sendall(b"last")
+        assert running.line() == "-->last"
+        assert running.interrupt() == (130, "", "")
 
 
 @contextlib.contextmanager

@@ -47,6 +47,9 @@ def source(program: str) -> str:
     return FILES[program].read_text("utf-8")
 
 
+FORKING = [p for p in PROGRAMS if "os.fork()" in source(p)]
+
+
 def command_line(program: str, **values: str) -> str:
     """Return how to run *program*, as its docstring says.
 
@@ -126,7 +129,7 @@ class Running:
                 make_standard((inlet, childs_out, childs_err), encoding)
                 action = action_of(program, arguments, replace or {})
                 status = perform(action, strict=strict)
-                sys.stdout.flush()
+                print(end="", flush=True)
             except BaseException:  # noqa: BLE001 - nobody else would tell
                 traceback.print_exc()
             finally:

@@ -1,12 +1,8 @@
-"""Runs a program and sends it a signal at one of its lines.
-
-python strike.py SIGNAL LINE FILE [ARGUMENT]...
-"""
+"""Calls back at each line of a program that a process comes to."""
 
 from __future__ import annotations
 
 import os
-import runpy
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -17,10 +13,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def visit_lines(file: str, visit: Callable[[int], None]) -> None:
-    """Call *visit* when this process first comes to a line of *file*.
+def visit_lines(
+    file: str, visit: Callable[[int], None], *, children: bool = False
+) -> None:
+    """Call *visit* when a process first comes to a line of *file*.
 
-    Not in its children, and not before it has installed a handler.
+    Not before it has installed a handler.
+
+    :param children: whether the children are visited, or this process
     """
     process = os.getpid()
     seen = set()
@@ -29,27 +29,11 @@ def visit_lines(file: str, visit: Callable[[int], None]) -> None:
         if frame.f_code.co_filename != file:
             return None
         line = frame.f_lineno
-        if event == "line" and line not in seen and os.getpid() == process:
+        visited = (os.getpid() != process) is children
+        if event == "line" and visited and line not in seen:
             seen.add(line)
             if signal.getsignal(signal.SIGINT) != signal.default_int_handler:
                 visit(line)
         return trace
 
     sys.settrace(trace)
-
-
-def main() -> None:
-    number, target = map(int, sys.argv[1:3])
-    del sys.argv[:3]
-
-    def strike(line: int) -> None:
-        if line == target:  # ^C reaches all, another signal the parent alone
-            process = 0 if number == signal.SIGINT else os.getpid()
-            (os.killpg if process == 0 else os.kill)(process, number)
-
-    visit_lines(sys.argv[0], strike)
-    runpy.run_path(sys.argv[0], run_name="__main__")
-
-
-if __name__ == "__main__":
-    main()

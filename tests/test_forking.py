@@ -11,12 +11,13 @@ import os
 import re
 import shlex
 import signal
+import struct
 from itertools import count, repeat
 from typing import TYPE_CHECKING
 
 import pytest
 from programs import (
-    PROGRAMS,
+    FORKING,
     Ended,
     Running,
     but_in_child,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = pytest.mark.slow
-FORKING = [p for p in PROGRAMS if "os.fork()" in source(p)]
 CHANNELLED = [
     p for p in FORKING if re.search(r"\bos\.pipe\b|\bsocket\b", source(p))
 ]
@@ -39,19 +39,25 @@ fork = os.fork
 
 def run(program: str, **replace: object) -> Ended:
     """Run *program* with another fork, and perhaps less patience."""
-    line = command_line(program, COUNT="1").rpartition(" | ")[2]
     replace["os.fork"] = replace.pop("fork")
     with Running(
         program,
-        *shlex.split(line)[2:],
+        *arguments(program),
         stdin=b"one\ntwo\nthree\n",
         replace=replace,
     ) as running:
         return running.finish()
 
 
-def patience(program: str) -> dict[str, float]:
-    return {"PATIENCE": 0.05} if "PATIENCE = " in source(program) else {}
+def arguments(program: str) -> list[str]:
+    line = command_line(program, COUNT="1").rpartition(" | ")[2]
+    return shlex.split(line)[2:]
+
+
+def patience(program: str) -> dict[str, object]:
+    """Return what makes *program* wait less."""
+    less = {"PATIENCE": 0.05, "TEN_SECONDS": struct.pack("ll", 0, 50_000)}
+    return {name: less[name] for name in less if name in source(program)}
 
 
 def at_most(times: int) -> Callable[[], int]:
@@ -85,6 +91,38 @@ def test_reports_that_a_child_was_killed(program: str) -> None:
     else:
         assert status == 1
         assert re.fullmatch(rf"{program}: .+\n", err)
+
+
+@pytest.mark.parametrize("program", FORKING)
+def test_a_signal_ends_a_child_at_once(program: str) -> None:
+    def terminate() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    ended = run(program, fork=but_in_child(terminate), **patience(program))
+    if "os.exec" in source(program):
+        assert (ended.status, ended.err) == (128 + signal.SIGTERM, "")
+    elif program == "fork":  # its children answer by their status
+        assert ended.out == (
+            "parent: still 6\nthe child had 143, the parent has 6\n"
+        )
+    else:
+        assert ended.status == 1
+        assert re.fullmatch(rf"({program}: .+\n)+", ended.err)
+
+
+@pytest.mark.parametrize("program", FORKING)
+def test_a_child_that_nobody_knows_ends_by_itself(program: str) -> None:
+    def fork_and_be_terminated() -> int:
+        pid = fork()
+        if pid:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return pid
+
+    replace = {"os.fork": fork_and_be_terminated, **patience(program)}
+    with Running(
+        program, *arguments(program), replace=replace, strict=False
+    ) as running:
+        assert running.finish().status == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize("program", CHANNELLED)

@@ -77,7 +77,7 @@ CALLS = {
         "child": "close3 write4 close4 exit",
     },
     "pipeline": {
-        "parent": "start pipe fork fork close3 close4 wait wait exit",
+        "parent": "start pipe fork fork close4 close3 wait wait exit",
         "child 1": "dup20 dup24 execve write1 close1 close2 exit",
         "child 2": "dup23 dup21 execve read0 read0 write1 close0 close1 close2"
         " exit",
@@ -100,10 +100,10 @@ CALLS = {
     },
     "skeleton": {
         "parent": "start read0 read0 socketpair fork close4 socketpair fork"
-        " close5 sendto3 sendto4 recvfrom3 recvfrom4 close3 close4 wait wait"
+        " close5 sendto3 sendto4 recvfrom3 recvfrom4 close4 close3 wait wait"
         " write1 exit",
         "child 1": "close3 recvfrom4 sendto4 recvfrom4 exit",
-        "child 2": "close3 close4 recvfrom5 sendto5 recvfrom5 exit",
+        "child 2": "close4 close3 recvfrom5 sendto5 recvfrom5 exit",
     },
     "socketpair": {
         "parent": "start socketpair fork close3 recvfrom4 write1 sendto4"

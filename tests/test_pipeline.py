@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import signal
+
 import pytest
 from programs import Running
 
@@ -59,6 +61,14 @@ def test_runs_the_second_though_the_first_cannot() -> None:
 def test_an_endless_first_ends_with_the_second() -> None:
     with Running(NAME, "yes", "head -n 1") as running:
         assert running.finish() == (0, "y\n", "")
+
+
+def test_takes_its_programs_with_it() -> None:
+    first = "sh -c 'echo begun >&2; exec sleep 60'"
+    with Running(NAME, first, "sleep 60") as running:
+        assert running.complaint() == "begun"
+        running.signal(signal.SIGTERM)
+        assert running.finish() == (128 + signal.SIGTERM, "", "")
 
 
 @pytest.mark.parametrize("command", ["", " ", "'", "echo 'moon"])

@@ -10,16 +10,22 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
-from peers import LOOPBACK, NAMES_UNKNOWN, client_of, needs_ipv6, send_to
-from programs import RECEIVING, Running, named, refusal
+from peers import (
+    DATAGRAM,
+    NAMES_UNKNOWN,
+    STREAM,
+    client_of,
+    end,
+    needs_ipv6,
+    send_to,
+)
+from programs import RECEIVING, Running, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 
-DATAGRAM = named("_datagram_receive")
-STREAM = named("_stream_accept", "_stream_select")
 UNIX = [p for p in RECEIVING if p.startswith("unix_")]
 INET = [p for p in RECEIVING if p.startswith("inet_")]
 INET_STREAM = [p for p in STREAM if p in INET]
@@ -35,24 +41,6 @@ def first_line(program: str, path: str = "socket") -> str:
     """Return what a UNIX domain receiver prints first."""
     name = "socket -->" if program in DATAGRAM else "Socket has name "
     return name + path
-
-
-def end(
-    program: str, running: Running, first: str, host: str = LOOPBACK
-) -> None:
-    """End *program*, to which one client has spoken and then closed.
-
-    Not before it has nothing else to do: what ^C interrupts in a line is
-    test_signals.py's subject.
-    """
-    if program in DATAGRAM:
-        assert running.finish() == (0, "", "")
-        return
-    assert running.line() == "Ending connection"
-    with client_of(program, first, host) as last:
-        last.sendall(b"last")
-        assert running.line() == "-->last"
-        assert running.interrupt() == (130, "", "")
 
 
 def converse(program: str, first: str, host: str) -> bytes:

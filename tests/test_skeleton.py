@@ -86,7 +86,7 @@ def kill_oneself(_: bytes) -> bytes:
 @pytest.mark.parametrize("end", [lambda _: os._exit(0), kill_oneself])
 def test_reports_a_worker_that_ends(end: Callable[[bytes], bytes]) -> None:
     error = refusal(NAME, stdin=b"one\n", replace={"work": end})
-    assert re.search(r"worker \d+ ended without an answer", error)
+    assert re.search(r"worker \d+ gave no answer", error)
 
 
 def test_reports_a_worker_that_fails_without_a_line() -> None:
@@ -100,7 +100,9 @@ def test_shows_where_the_work_failed() -> None:
     assert (status, out) == (1, "")
     assert err.startswith("Traceback")
     assert "ValueError: invalid literal for int()" in err
-    assert re.search(r"^skeleton: worker \d+ ended without", err, re.MULTILINE)
+    assert re.search(
+        r"^skeleton: worker \d+ gave no answer", err, re.MULTILINE
+    )
 
 
 def test_reports_that_the_work_met_an_error_of_the_system() -> None:
@@ -113,6 +115,6 @@ def test_reports_that_the_work_met_an_error_of_the_system() -> None:
     assert (status, out) == (1, "")
     assert re.fullmatch(
         r"skeleton: worker: .*No such file or directory: b'/no'\n"
-        r"skeleton: worker \d+ ended without an answer\n",
+        r"skeleton: worker \d+ gave no answer\n",
         err,
     )

@@ -1,0 +1,328 @@
+"""What the programs with streams withstand of their peers."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import importlib
+import itertools
+import os
+import resource
+import signal
+import socket
+import struct
+import sys
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from peers import (
+    STREAM,
+    address_in,
+    client_of,
+    end,
+    open_socket,
+    peer_of,
+    send_to,
+    style_of,
+    taken_by,
+)
+from programs import SENDING, Running, die, wait_until_blocked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
+CONNECTING = [p for p in SENDING if style_of(p) == socket.SOCK_STREAM]
+TEXT = "Half a league, half a league, half a league onward"
+MANY = 200
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, after 0 seconds
+FLOOD = 100_000_000  # bytes
+
+every_server = pytest.mark.parametrize("program", STREAM)
+every_client = pytest.mark.parametrize("program", CONNECTING)
+fault = pytest.mark.fault
+
+
+def shown(running: Running) -> Iterator[str]:
+    """Yield what a server shows of one connection, until that ends."""
+    while (line := running.line()) != "Ending connection":
+        yield line.removeprefix("-->")
+
+
+@contextlib.contextmanager
+def stopped(running: Running) -> Iterator[None]:
+    """Keep a program from running, as ^Z does."""
+    os.kill(running.pid, signal.SIGSTOP)
+    os.waitpid(running.pid, os.WUNTRACED)
+    yield
+    os.kill(running.pid, signal.SIGCONT)
+
+
+def hasty(program: str) -> dict[str, object]:
+    """Return what makes a server try again soon."""
+    module: Any = importlib.import_module(f"ipc_examples.{program}")
+    if hasattr(module, "PAUSE"):
+        return {"PAUSE": 0.01}
+    return {"serve": partial(module.serve, idle=0.01)}
+
+
+def line_beginning(running: Running, start: str) -> str:
+    while not (line := running.line()).startswith(start):
+        pass
+    return line
+
+
+class TestServers:
+    @fault("one byte at a time")
+    @every_server
+    def test_one_byte_at_a_time(self, program: str) -> None:
+        with Running(program) as running:
+            first = running.line()
+            with client_of(program, first) as client:
+                for byte in TEXT.encode():
+                    client.sendall(bytes([byte]))
+            assert "".join(shown(running)) == TEXT
+            send_to(program, first)
+            end(program, running, first)
+
+    @fault("a message cut in two, at every place")
+    @every_server
+    def test_message_cut_at_every_place(self, program: str) -> None:
+        with Running(program) as running:
+            first = running.line()
+            for place in range(1, len(TEXT)):
+                with client_of(program, first) as client:
+                    client.sendall(TEXT[:place].encode())
+                    assert running.line() == f"-->{TEXT[:place]}"
+                    client.sendall(TEXT[place:].encode() + b"\0")
+                    assert running.line() == f"-->{TEXT[place:]}"
+                assert running.line() == "Ending connection"
+            send_to(program, first)
+            end(program, running, first)
+
+    @fault("a peer that is gone before it is accepted")
+    @every_server
+    def test_reset_before_accept(self, program: str) -> None:
+        with Running(program) as running:
+            first = running.line()
+            with stopped(running), client_of(program, first) as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            if program.startswith("inet_"):
+                assert "reset by peer" in running.complaint()
+            else:  # the UNIX domain knows no reset
+                assert running.line() == "Ending connection"
+            send_to(program, first)
+            end(program, running, first)
+
+    @fault("a silent peer beside one that talks")
+    @every_server
+    def test_silent_peer(
+        self, program: str, record_property: Callable[[str, object], None]
+    ) -> None:
+        with Running(program) as running:
+            first = running.line()
+            with client_of(program, first) as silent:
+                send_to(program, first, b"one")
+                if not program.endswith("_select"):
+                    record_property("limit", "inet_stream_select")
+                    silent.sendall(b"at last")  # nobody else was served
+                    assert running.line() == "-->at last"
+                    silent.close()
+                    assert running.line() == "Ending connection"
+                assert running.line() == "-->one"
+                end(program, running, first)
+
+    @fault("200 peers at once")
+    @every_server
+    def test_many_at_once(self, program: str) -> None:
+        together = threading.Barrier(MANY)
+
+        def speak(number: int) -> None:
+            with open_socket(program) as peer:
+                peer.settimeout(None)  # it may have to queue
+                together.wait()
+                peer.connect(address_in(first))
+                peer.sendall(str(number).encode())
+
+        with Running(program) as running:
+            first = running.line()
+            peers = [
+                threading.Thread(target=speak, args=(number,))
+                for number in range(MANY)
+            ]
+            for peer in peers:
+                peer.start()
+            lines = [running.line() for _ in range(2 * MANY)]
+            for peer in peers:
+                peer.join()
+            assert lines.count("Ending connection") == MANY
+            assert {f"-->{number}" for number in range(MANY)} < set(lines)
+            send_to(program, first)
+            end(program, running, first)
+
+    @fault("200 peers one after another")
+    @every_server
+    def test_many_one_after_another(self, program: str) -> None:
+        with Running(program) as running:
+            first = running.line()
+            for number in range(MANY):
+                send_to(program, first, str(number).encode())
+                assert list(shown(running)) == [str(number)]
+            send_to(program, first)
+            end(program, running, first)
+
+    @fault("a flood of 100 MB, and a slow reader of the output")
+    @every_server
+    def test_flood(self, program: str) -> None:
+        piece = (TEXT * 2000).encode()[:100_000]
+        expected, digest = hashlib.sha256(), hashlib.sha256()
+
+        def pour() -> None:
+            with client_of(program, first) as client:
+                client.settimeout(None)
+                for _ in range(FLOOD // len(piece)):
+                    client.sendall(piece)
+                    expected.update(piece)
+
+        with Running(program) as running:
+            first = running.line()
+            peer = threading.Thread(target=pour)
+            peer.start()
+            wait_until_blocked(running.pid)  # nobody reads what it writes
+            with open(running.out.descriptor, "rb", closefd=False) as out:
+                for line in iter(out.readline, b"Ending connection\n"):
+                    digest.update(line[len(b"-->") : -1])
+            peer.join()
+            assert digest.digest() == expected.digest()
+            send_to(program, first)
+            end(program, running, first)
+
+    @fault("a peer killed in the middle of a message")
+    @every_server
+    def test_peer_killed(self, program: str) -> None:
+        def say_half_and_die() -> None:
+            with client_of(program, first) as client:
+                client.sendall(b"Half a")
+                die()
+
+        with Running(program) as running:
+            first = running.line()
+            with Running(say_half_and_die) as peer:
+                assert peer.finish().status == -signal.SIGKILL
+            assert list(shown(running)) == ["Half a"]
+            send_to(program, first)
+            end(program, running, first)
+
+    @fault("a full queue of requests")
+    @every_server
+    def test_full_backlog(self, program: str) -> None:
+        with Running(program) as running, contextlib.ExitStack() as stack:
+            first = running.line()
+            with stopped(running):
+                waiting = fill_backlog(program, address_in(first), stack)
+            stack.close()
+            for _ in range(waiting):
+                line_beginning(running, f"-->{TEXT}")
+            send_to(program, first, b"next")
+            assert line_beginning(running, "-->next")
+            assert running.interrupt().status == 130
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit(2)")
+    @fault("no free descriptor for accept")
+    @every_server
+    def test_no_free_descriptor(self, program: str) -> None:
+        with Running(program, replace=hasty(program)) as running:
+            first = running.line()
+            wait_until_blocked(running.pid)
+            limit = resource.prlimit(running.pid, resource.RLIMIT_NOFILE)
+            free = next(
+                number
+                for number in range(limit[0])
+                if not os.path.exists(f"/proc/{running.pid}/fd/{number}")
+            )
+            resource.prlimit(
+                running.pid, resource.RLIMIT_NOFILE, (free, limit[1])
+            )
+            # A server that waits in accept() has a descriptor for one already.
+            send_to(program, first, b"zero")
+            with client_of(program, first) as client:
+                client.sendall(b"one")
+                told = f"{program}: [Errno {errno.EMFILE}] "
+                assert running.complaint().startswith(told)
+                wait_until_blocked(running.pid)  # it does not spin
+                resource.prlimit(running.pid, resource.RLIMIT_NOFILE, limit)
+                line_beginning(running, "-->one")
+            assert running.interrupt().status == 130
+
+
+def fill_backlog(
+    program: str,
+    address: str | tuple[str, int],
+    stack: contextlib.ExitStack,
+) -> int:
+    """Connect until no request is taken any more; return how many were."""
+    for taken in itertools.count():
+        with contextlib.ExitStack() as new:
+            peer = new.enter_context(open_socket(program))
+            peer.settimeout(0.2)
+            try:
+                peer.connect(address)
+            except (BlockingIOError, TimeoutError):
+                return taken
+            peer.sendall(TEXT.encode())
+            stack.push(new.pop_all())
+    raise AssertionError
+
+
+class TestClients:
+    @fault("a slow reader with full buffers")
+    @every_client
+    def test_slow_reader(self, program: str) -> None:
+        message = TEXT.encode() * 100_000
+        with (
+            peer_of(program) as (peer, arguments),
+            Running(
+                program, *arguments, replace={"MESSAGE": message}
+            ) as running,
+        ):
+            with peer.accept()[0] as connection:
+                wait_until_blocked(running.pid)
+                with connection.makefile("rb") as stream:
+                    assert stream.read() == message
+            assert running.finish() == (0, "", "")
+
+    @fault("a peer that breaks off")
+    @every_client
+    def test_peer_breaks_off(self, program: str) -> None:
+        message = TEXT.encode() * 100_000
+        with (
+            peer_of(program) as (peer, arguments),
+            Running(
+                program, *arguments, replace={"MESSAGE": message}
+            ) as running,
+        ):
+            peer.accept()[0].close()
+            status, out, err = running.finish()
+            assert (status, out) == (1, "")
+            assert err.startswith(f"{program}: ")
+            assert err.count("\n") == 1
+
+    @fault("a full queue of requests")
+    @every_client
+    def test_full_backlog(self, program: str) -> None:
+        wire = b"Half a league, half a league . . .\0"
+        with (
+            peer_of(program) as (peer, arguments),
+            contextlib.ExitStack() as waiting,
+        ):
+            peer.listen(0)
+            fill_backlog(program, peer.getsockname(), waiting)
+            with Running(program, *arguments) as running:
+                wait_until_blocked(running.pid)
+                waiting.close()
+                while taken_by(peer) != wire:
+                    pass
+                assert running.finish() == (0, "", "")
