@@ -66,13 +66,17 @@ def run(
         contextlib.ExitStack() as stack,
     ):
         env = environment(Path(folder), python)
+        programs = transcript.programs()
+        for program in programs:
+            shutil.copy(program, env["HOME"])
         terminals = {
             name: stack.enter_context(Terminal(name, env, deadline))
             for name in transcript.terminals()
         }
         performance = Performance(transcript, page, terminals)
         performance.play()
-        if left := sorted(os.listdir(env["HOME"])):
+        given = {program.name for program in programs}
+        if left := sorted(set(os.listdir(env["HOME"])) - given):
             line = transcript.blocks[0].number
             raise Difference(f"{page}:{line}: left behind: {', '.join(left)}")
         return performance.values

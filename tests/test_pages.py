@@ -17,6 +17,8 @@ RUN = (
     # Parts of a tested program.
     "{literalinclude} ../../ipc_examples/",
     "{literalinclude} ../ipc_examples/",
+    # Programs that transcripts run: see test_mistakes.py.
+    "{literalinclude} ../mistakes/",
     # No code.
     "{glossary}",
     "{descriptors}",

@@ -93,6 +93,12 @@ def test_options() -> None:
     assert read.substitute("x   1.5 17 7 7-1", values) == "x 12.25 17 8 9"
 
 
+def test_folder() -> None:
+    read = transcript.parse(":folder: mistakes/zombie\n$ ls")
+    assert [file.name for file in read.programs()] == ["broken.py", "fixed.py"]
+    assert not transcript.parse("$ ls").programs()
+
+
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
@@ -110,6 +116,11 @@ def test_options() -> None:
         ("[A]\n$ a\n[B]", 12, "nothing happens"),
         (":lang: c\n$ a", 10, "lang"),
         (":caption: a\n:caption: b\n$ a", 11, "caption"),
+        (":caption: a\n:folder: nosuch\n$ a", 11, "docs/nosuch"),
+        (":folder: _static\n$ a", 10, "docs/_static"),
+        (":folder: ../tests\n$ a", 10, "folder"),
+        (":folder:\n$ a", 10, "folder"),
+        (":folder: _ext\n:folder: _ext\n$ a", 11, "twice"),
         (":varying: 1=\\d+\n$ a\nb", 10, "1 does not appear"),
         (":varying: 1=\\d+\n$ a\n11", 10, "1 does not appear"),
         (":caption: c\n:varying: 1=\\d\n\n$ a 1\n1", 13, "typed before"),
@@ -150,6 +161,8 @@ def test_malformed(text: str, line: int, message: str) -> None:
         "$ (sleep 0.1 &)\n$",
         "$ printf '\\303\\251\\n'\né",
         "$ sh -c 'kill -9 $$'\nKilled",
+        ":folder: mistakes/zombie\n$ ls\nbroken.py  fixed.py",
+        ":folder: mistakes/zombie\n$ rm fixed.py; echo >broken.py",
     ],
 )
 def test_runs(text: str) -> None:
@@ -222,6 +235,7 @@ def test_python_is_found_under_another_name(
         ),
         ("$ exec true\na", 2, "has ended"),
         ("$ touch b a", 1, "left behind: a, b"),
+        (":folder: mistakes/zombie\n$ touch a", 2, "left behind: a$"),
         (":varying: 1=\\d+\n$ echo a\n1", 3, "something else(?s:.*)-1\n[+]a"),
         (":varying: 1=\\d+\n$ echo 7; echo 8\n1\n1", 4, "(?s)-7\n[+]8"),
         (":varying: 1=[^a]+\n$ echo; echo b\n1", 3, "something else"),

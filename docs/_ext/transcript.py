@@ -40,6 +40,10 @@ words: a sample is quoted if it has spaces, and a backslash is itself. A
 sample stands, as a whole word, for whatever the expression matches where it
 is first shown, and for that same text from there on.
 
+The option ``folder`` names a folder below ``docs``, such as
+``mistakes/zombie``. Copies of its ``*.py`` files are in the directory where
+the terminals begin, which is empty otherwise.
+
 The option ``record`` names a recording of this transcript, which ``nox -s
 record`` makes: ``docs/recordings/NAME.json``. The run is shown below it.
 
@@ -78,8 +82,10 @@ KEYS = ("^C", "^\\", "^D")
 SIGNALS = KEYS[:2]
 HEADER = re.compile(r"\[([A-Z][A-Za-z0-9 ]*)\]")
 OPTION = re.compile(r":(\w+):\s*(.*)")
-OPTIONS = ("caption", "record", "varying")
+OPTIONS = ("caption", "folder", "record", "varying")
 NAME = re.compile(r"[a-z0-9_]*")
+FOLDER = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*")
+DOCS = Path(__file__).parent.parent
 RESULTS = "_build/transcripts"
 
 
@@ -142,6 +148,13 @@ class Transcript:
     varying: Mapping[str, str]
     blocks: Sequence[Block]
     record: str = ""
+    folder: str = ""
+
+    def programs(self) -> list[Path]:
+        """Return the files of the folder that the terminals begin with."""
+        if not FOLDER.fullmatch(self.folder):
+            return []
+        return sorted((DOCS / self.folder).glob("*.py"))
 
     def terminals(self) -> list[str]:
         """Return the names of the terminals, each as it first appears."""
@@ -194,10 +207,19 @@ def parse(text: str, first: int = 1) -> Transcript:
     number, record = options.get("record", (first, ""))
     if not NAME.fullmatch(record):
         raise TranscriptError(number, f"option record: {record} is no name")
+    of_folder, folder = options.get("folder", (first, ""))
     number, varying = options.get("varying", (first, ""))
     transcript = Transcript(
-        caption, _parse_varying(number, varying), _parse_blocks(lines), record
+        caption,
+        _parse_varying(number, varying),
+        _parse_blocks(lines),
+        record,
+        folder,
     )
+    if "folder" in options and not transcript.programs():
+        raise TranscriptError(
+            of_folder, f"option folder: no program in docs/{folder}"
+        )
     _check_order(first, transcript)
     _check_samples(number, transcript)
     return transcript

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: 0BSD
+"""Broken: its buffer is shorter than the datagrams."""
+
+import socket
+
+SIZE = 16
+
+sender, receiver = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+with sender, receiver:
+    for line in b"The sea is calm tonight", b"the tide is full":
+        sender.send(line)
+        print(receiver.recv(SIZE))

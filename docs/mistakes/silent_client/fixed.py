@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: 0BSD
+"""Give each client a thread of its own."""
+
+import os
+import signal
+import socket
+import threading
+
+
+def answer(connection: socket.socket) -> None:
+    """Send back what a client sends, until it leaves."""
+    with connection:
+        while data := connection.recv(1024):
+            connection.sendall(data)
+
+
+with socket.create_server(("127.0.0.1", 0)) as listener:
+    server = os.fork()
+    if server == 0:
+        try:
+            while True:
+                client = listener.accept()[0]
+                threading.Thread(target=answer, args=[client]).start()
+        finally:
+            os._exit(1)
+    try:
+        silent = socket.create_connection(listener.getsockname())
+        client = socket.create_connection(listener.getsockname())
+        with silent, client:
+            client.sendall(b"who goes there?")
+            print(client.recv(1024))
+    finally:
+        os.kill(server, signal.SIGTERM)
+        os.waitpid(server, 0)

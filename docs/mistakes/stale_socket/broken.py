@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: 0BSD
+"""Broken: leaves the name of its socket behind."""
+
+import socket
+
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+    receiver.bind("socket")
+    print("receiving at", receiver.getsockname())

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: 0BSD
+"""Close the writing end, and then read to the end of the pipe."""
+
+import os
+
+reader, writer = os.pipe()
+child = os.fork()
+if child == 0:
+    try:
+        os.write(writer, b"Bright star")
+    finally:
+        os._exit(0)
+os.close(writer)
+with os.fdopen(reader, "rb") as source:
+    print(source.read())
+os.waitpid(child, 0)
