@@ -18,6 +18,7 @@ with (HERE.parent / "pyproject.toml").open("rb") as file:
 
 extensions = [
     "autodoc2",
+    "differences",
     "examples",
     "myst_parser",
     "runs",

@@ -7,8 +7,9 @@ import subprocess
 reader, writer = os.pipe()
 os.write(writer, b"Bright star\n")
 os.close(writer)
+command = ["cat", f"/dev/fd/{reader}"]
 try:
-    cat = subprocess.run(["cat", f"/dev/fd/{reader}"], check=False)
+    cat = subprocess.run(command, check=False)
 finally:
     os.close(reader)
 print("cat ended with", cat.returncode)

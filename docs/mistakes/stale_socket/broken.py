@@ -3,6 +3,8 @@
 
 import socket
 
+PATH = "socket"
+
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
-    receiver.bind("socket")
-    print("receiving at", receiver.getsockname())
+    receiver.bind(PATH)
+    print("receiving at", PATH)

@@ -4,9 +4,11 @@
 import os
 import socket
 
+PATH = "socket"
+
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
-    receiver.bind("socket")
+    receiver.bind(PATH)
     try:
-        print("receiving at", receiver.getsockname())
+        print("receiving at", PATH)
     finally:
-        os.unlink("socket")
+        os.unlink(PATH)
