@@ -7,19 +7,21 @@ import struct
 RESET = struct.pack("ii", 1, 0)  # close() breaks off, for SO_LINGER
 
 
-def serve(connection: socket.socket) -> None:
-    """Show what a client sends."""
-    print("-->", connection.recv(1024).decode())
+def connect(listener: socket.socket) -> tuple[socket.socket, socket.socket]:
+    """Return the client's and the server's end of a new connection."""
+    client = socket.create_connection(listener.getsockname())
+    return client, listener.accept()[0]
 
 
 with socket.create_server(("127.0.0.1", 0)) as listener:
-    with socket.create_connection(listener.getsockname()) as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-    with socket.create_connection(listener.getsockname()) as client:
-        client.sendall(b"onward")
-    for _ in range(2):
-        with listener.accept()[0] as connection:
-            try:
-                serve(connection)
-            except ConnectionError as error:
-                print("a client broke off:", error)
+    hasty, first = connect(listener)
+    patient, second = connect(listener)
+hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+hasty.close()
+with patient, first, second:
+    patient.sendall(b"onward")
+    for connection in first, second:
+        try:
+            print("-->", connection.recv(1024).decode())
+        except ConnectionError as error:
+            print("a client broke off:", error)
