@@ -10,6 +10,7 @@ import re
 import runpy
 import select
 import signal
+import struct
 import sys
 import time
 import traceback
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 FILES = {file.stem: file for file in ROOT.glob("ipc_examples/[!_]*.py")}
 PROGRAMS = sorted(FILES)
+NOBODY = 65534  # the user and group of that name
 DEADLINE = 10.0  # seconds, each time something is waited for
 
 # A grandchild without a parent becomes our child: so we learn of it.
@@ -47,6 +49,11 @@ def source(program: str) -> str:
     return FILES[program].read_text("utf-8")
 
 
+# What makes the programs that have such a constant wait less.
+LESS_PATIENCE = {
+    "PATIENCE": 0.05,
+    "TEN_SECONDS": struct.pack("ll", 0, 50_000),
+}
 FORKING = [p for p in PROGRAMS if "os.fork()" in source(p)]
 
 
@@ -239,6 +246,22 @@ def but_in_child(action: Callable[[], object]) -> Callable[[], int]:
         return pid
 
     return fork_and_act
+
+
+def as_nobody(program: str, *arguments: str) -> Callable[[], object]:
+    """Return a run of *program* by a user who may do little."""
+
+    module: Any = importlib.import_module(f"ipc_examples.{program}")
+
+    def run() -> None:
+        if os.getuid() == 0:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        sys.argv = [f"{program}.py", *arguments]
+        sys.exit(module.main())
+
+    return run
 
 
 def die() -> None:

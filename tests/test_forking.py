@@ -9,15 +9,18 @@ from __future__ import annotations
 import errno
 import os
 import re
+import runpy
 import shlex
 import signal
-import struct
+import sys
 from itertools import count, repeat
 from typing import TYPE_CHECKING
 
 import pytest
 from programs import (
+    FILES,
     FORKING,
+    LESS_PATIENCE,
     Ended,
     Running,
     but_in_child,
@@ -56,8 +59,10 @@ def arguments(program: str) -> list[str]:
 
 def patience(program: str) -> dict[str, object]:
     """Return what makes *program* wait less."""
-    less = {"PATIENCE": 0.05, "TEN_SECONDS": struct.pack("ll", 0, 50_000)}
-    return {name: less[name] for name in less if name in source(program)}
+    text = source(program)
+    return {
+        name: LESS_PATIENCE[name] for name in LESS_PATIENCE if name in text
+    }
 
 
 def at_most(times: int) -> Callable[[], int]:
@@ -72,6 +77,7 @@ def at_most(times: int) -> Callable[[], int]:
     return fork_or_fail
 
 
+@pytest.mark.fault("no room for another process")
 @pytest.mark.parametrize("program", FORKING)
 def test_reports_that_there_is_no_room_for_a_child(program: str) -> None:
     for children in count():
@@ -110,6 +116,7 @@ def test_a_signal_ends_a_child_at_once(program: str) -> None:
         assert re.fullmatch(rf"({program}: .+\n)+", ended.err)
 
 
+@pytest.mark.fault("SIGTERM at the moment of the fork")
 @pytest.mark.parametrize("program", FORKING)
 def test_a_child_that_nobody_knows_ends_by_itself(program: str) -> None:
     def fork_and_be_terminated() -> int:
@@ -123,6 +130,19 @@ def test_a_child_that_nobody_knows_ends_by_itself(program: str) -> None:
         program, *arguments(program), replace=replace, strict=False
     ) as running:
         assert running.finish().status == 128 + signal.SIGTERM
+
+
+@pytest.mark.fault("output unwritten at the fork")
+@pytest.mark.parametrize("program", FORKING)
+def test_output_comes_once(program: str) -> None:
+    def begin_and_run() -> None:
+        print("begun", end=" ")
+        sys.argv = [program, *arguments(program)]
+        runpy.run_path(str(FILES[program]), run_name="__main__")
+
+    with Running(begin_and_run, stdin=b"one\n") as running:
+        ended = running.finish()
+    assert (ended.status, ended.err, ended.out.count("begun")) == (0, "", 1)
 
 
 @pytest.mark.parametrize("program", CHANNELLED)
@@ -139,6 +159,7 @@ def test_reports_a_childs_status(program: str) -> None:
         assert re.fullmatch(rf"{program}: .+\n", err)
 
 
+@pytest.mark.fault("a child that fails")
 @pytest.mark.parametrize("program", CHANNELLED)
 def test_reports_that_a_child_failed(program: str) -> None:
     def lose_every_channel() -> None:

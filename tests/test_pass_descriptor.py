@@ -40,6 +40,7 @@ def test_the_new_descriptor_is_for_the_same_file(pair: Pair) -> None:
         os.close(received)
 
 
+@pytest.mark.fault("more descriptors in a message than expected")
 def test_more_than_one_is_refused_and_none_is_left_open(pair: Pair) -> None:
     one, other = pair
     before = descriptors()
@@ -49,6 +50,7 @@ def test_more_than_one_is_refused_and_none_is_left_open(pair: Pair) -> None:
     assert descriptors() == before
 
 
+@pytest.mark.fault("no descriptor in the message")
 def test_none_is_refused(pair: Pair) -> None:
     one, other = pair
     one.sendall(b"\0")
@@ -66,6 +68,7 @@ def test_the_end_is_refused(pair: Pair) -> None:
 @pytest.mark.skipif(
     not hasattr(socket, "SO_PASSCRED"), reason="only Linux has SO_PASSCRED"
 )
+@pytest.mark.fault("something else instead of a descriptor")
 def test_something_else_is_refused(pair: Pair) -> None:
     one, other = pair
     other.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)

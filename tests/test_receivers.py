@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import signal
 import socket
 import struct
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +21,7 @@ from peers import (
     needs_ipv6,
     send_to,
 )
-from programs import RECEIVING, Running, refusal
+from programs import FILES, RECEIVING, Running, as_nobody, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +102,7 @@ class TestMessages:
     def test_may_lack_the_nul(self, program: str) -> None:
         assert shown(program, b"Half a league") == "-->Half a league"
 
+    @pytest.mark.fault("control characters, and bytes that are not UTF-8")
     @every_receiver
     @pytest.mark.parametrize(
         ("message", "text"),
@@ -125,6 +128,7 @@ class TestMessages:
 
 
 class TestDatagrams:
+    @pytest.mark.fault("an empty datagram")
     @every_datagram
     def test_of_nothing_is_a_message(self, program: str) -> None:
         assert shown(program, b"") == "-->"
@@ -133,6 +137,7 @@ class TestDatagrams:
     def test_that_just_fits_is_whole(self, program: str) -> None:
         assert shown(program, b"x" * 1024) == "-->" + "x" * 1024
 
+    @pytest.mark.fault("a datagram larger than the buffer, up to 64 KB")
     @every_datagram
     @pytest.mark.parametrize("size", [1025, 65507])  # 65507: UDP has no larger
     def test_too_large_is_reported(self, program: str, size: int) -> None:
@@ -150,6 +155,7 @@ class TestDatagrams:
 
 
 class TestStreams:
+    @pytest.mark.fault("several messages joined")
     @every_stream
     def test_shows_messages_that_were_joined(self, program: str) -> None:
         with Running(program) as running:
@@ -201,6 +207,7 @@ class TestStreams:
             send_to(program, first)
             end(program, running, first)
 
+    @pytest.mark.fault("a peer that closes one direction and waits")
     @every_stream
     def test_hangs_up_on_one_who_has_said_all(self, program: str) -> None:
         with Running(program) as running:
@@ -212,6 +219,7 @@ class TestStreams:
             assert running.line() == "-->one"
             end(program, running, first)
 
+    @pytest.mark.fault("a reset in the middle of the stream")
     @pytest.mark.parametrize("program", INET_STREAM)
     def test_survives_a_reset(self, program: str) -> None:
         now = struct.pack("ii", 1, 0)  # on, after 0 seconds
@@ -279,12 +287,14 @@ class TestPaths:
             assert running.line() == first_line(program, r"a\x1b[2J\xff")
             assert running.interrupt() == (130, "", "")
 
+    @pytest.mark.fault("a path of 107 bytes")
     @every_unix
     def test_may_have_107_bytes(self, program: str) -> None:
         with Running(program, "x" * 107) as running:
             assert running.line() == first_line(program, "x" * 107)
             assert running.interrupt() == (130, "", "")
 
+    @pytest.mark.fault("a path of 108 bytes, or in no directory")
     @every_unix
     @pytest.mark.parametrize(
         ("path", "why"),
@@ -297,10 +307,50 @@ class TestPaths:
     def test_must_be_usable(self, program: str, path: str, why: str) -> None:
         assert why in refusal(program, path)
 
+    @pytest.mark.fault("a directory without permission")
+    @every_unix
+    def test_must_be_allowed(self, program: str) -> None:
+        os.mkdir("closed", 0o500)
+        run = as_nobody(program, os.path.abspath("closed/socket"))
+        with Running(run) as running:
+            status, out, err = running.finish()
+        assert (status, out) == (1, "")
+        assert re.fullmatch(rf"{program}: .*Permission denied\n", err)
+        os.rmdir("closed")
+
+    @pytest.mark.fault("a path that is not ASCII")
+    @every_unix
+    def test_may_be_in_any_language(self, program: str) -> None:
+        with Running(program, "Küste") as running:
+            first = running.line()
+            assert first == first_line(program, "Küste")
+            send_to(program, first, b"one")
+            assert running.line() == "-->one"
+            end(program, running, first)
+
+    @pytest.mark.fault("a working directory that was removed")
+    @every_unix
+    def test_may_lead_nowhere_any_more(self, program: str) -> None:
+        def run() -> None:
+            os.mkdir("gone")
+            os.chdir("gone")
+            os.rmdir("../gone")
+            sys.argv = [program]
+            runpy.run_path(str(FILES[program]), run_name="__main__")
+
+        with Running(run) as running:
+            status, out, err = running.finish()
+        assert (status, out) == (1, "")
+        assert re.fullmatch(rf"{program}: .*No such file or directory\n", err)
+
+    @pytest.mark.fault(
+        "a path that is taken: stale socket, file, directory, link"
+    )
     @every_unix
     def test_in_use_are_left_alone(self, program: str, taken: str) -> None:
         assert "Address already in use" in refusal(program, taken)
 
+    @pytest.mark.fault("the path of a live server")
     @every_unix
     def test_in_use_by_another_stay_in_use(self, program: str) -> None:
         with Running(program) as running:
@@ -310,6 +360,7 @@ class TestPaths:
             assert running.line() == "-->one"
             end(program, running, first)
 
+    @pytest.mark.fault("a socket file removed by another")
     @every_unix
     def test_may_vanish_meanwhile(self, program: str) -> None:
         with Running(program) as running:
@@ -317,6 +368,7 @@ class TestPaths:
             os.unlink("socket")
             assert running.interrupt() == (130, "", "")
 
+    @pytest.mark.fault("a socket file replaced by another")
     @every_unix
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_of_another_are_not_removed(
@@ -362,6 +414,7 @@ class TestHosts:
                 converse(program, first, host="127.0.0.2")
             assert running.interrupt() == (130, "", "")
 
+    @pytest.mark.fault("a host that is not this machine")
     @every_inet
     @pytest.mark.parametrize(
         ("host", "why"),
@@ -375,6 +428,7 @@ class TestHosts:
     def test_must_be_ours(self, program: str, host: str, why: str) -> None:
         assert why in refusal(program, host)
 
+    @pytest.mark.fault("a host that nobody knows")
     @every_inet
     def test_must_be_known(self, program: str) -> None:
         host = "nowhere.invalid"

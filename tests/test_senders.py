@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import socket
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from peers import (
     style_of,
     taken_by,
 )
-from programs import SENDING, Running, refusal
+from programs import SENDING, Running, as_nobody, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +67,7 @@ def test_sends_the_bytes_of_the_original_once(program: str) -> None:
             taken_by(peer)
 
 
+@pytest.mark.fault("nobody there")
 @every_sender
 def test_finds_nobody(program: str) -> None:
     with nobody_for(program) as arguments:
@@ -100,6 +102,7 @@ def test_can_be_interrupted(program: str) -> None:
 
 
 class TestPaths:
+    @pytest.mark.fault("a path of 107 bytes")
     @every_unix
     def test_may_have_107_bytes(self, program: str) -> None:
         with (
@@ -109,6 +112,7 @@ class TestPaths:
             assert taken_by(peer) == wire(program)
             assert running.finish() == (0, "", "")
 
+    @pytest.mark.fault("a path of 108 bytes, or to nothing")
     @every_unix
     @pytest.mark.parametrize(
         ("path", "why"),
@@ -123,18 +127,32 @@ class TestPaths:
     ) -> None:
         assert why in refusal(program, path)
 
+    @pytest.mark.fault("a socket without permission")
+    @every_unix
+    def test_must_be_allowed(self, program: str) -> None:
+        with peer_of(program) as (_, arguments):
+            os.chmod(arguments[-1], 0)
+            run = as_nobody(program, os.path.abspath(arguments[-1]))
+            with Running(run) as running:
+                status, out, err = running.finish()
+        assert (status, out) == (1, "")
+        assert re.fullmatch(rf"{program}: .*Permission denied\n", err)
+
+    @pytest.mark.fault("a stale socket file")
     @every_unix
     def test_must_be_in_use(self, program: str) -> None:
         with peer_of(program) as (peer, arguments):
             peer.close()
             assert "Connection refused" in refusal(program, *arguments)
 
+    @pytest.mark.fault("an ordinary file as path")
     @every_unix
     def test_must_lead_to_a_socket(self, program: str) -> None:
         open("file", "x").close()
         assert "Connection refused" in refusal(program, "file")
         os.unlink("file")
 
+    @pytest.mark.fault("a socket of the other style")
     @every_unix
     def test_must_be_of_the_right_style(self, program: str) -> None:
         other = next(p for p in UNIX if style_of(p) != style_of(program))
@@ -142,6 +160,7 @@ class TestPaths:
             assert "Protocol wrong type" in refusal(program, *arguments)
 
 
+@pytest.mark.fault("a host that nobody knows")
 @pytest.mark.slow
 class TestHosts:
     @every_inet
@@ -165,6 +184,7 @@ class TestHosts:
     def test_must_have_an_address(self, program: str) -> None:
         refusal(program, "nobody", "1", replace=resolver())
 
+    @pytest.mark.fault("a host with an IPv6 address")
     @needs_ipv6
     @every_inet
     def test_may_be_the_ipv6_loopback(self, program: str) -> None:
@@ -175,6 +195,7 @@ class TestHosts:
             assert taken_by(peer) == wire(program)
             assert running.finish() == (0, "", "")
 
+    @pytest.mark.fault("a host of whose addresses the first refuses")
     @needs_ipv6
     @every_inet
     @pytest.mark.parametrize("hosts", [("::1", LOOPBACK), (LOOPBACK, "::1")])
@@ -190,6 +211,7 @@ class TestHosts:
             assert taken_by(peer) == wire(program)
             assert running.finish() == (0, "", "")
 
+    @pytest.mark.fault("IPv6 absent")
     @every_inet
     def test_are_tried_without_ipv6(self, program: str) -> None:
         real = socket.socket
@@ -217,8 +239,15 @@ class TestHosts:
         assert "Connection refused" in error
 
 
+@pytest.mark.fault("a port that is none")
 @pytest.mark.slow
 class TestPorts:
+    @pytest.mark.fault("a port where nobody is: 65535, or one below 1024")
+    @every_inet
+    @pytest.mark.parametrize("port", ["1", "65535"])
+    def test_may_be_anybodys(self, program: str, port: str) -> None:
+        assert "Connection refused" in refusal(program, LOOPBACK, port)
+
     @every_inet
     @pytest.mark.parametrize(
         "port",

@@ -18,6 +18,7 @@ from peers import peer_of, send_to
 from programs import (
     FILES,
     FORKING,
+    LESS_PATIENCE,
     PROGRAMS,
     RECEIVING,
     SENDING,
@@ -66,6 +67,11 @@ def play(program: str, running: Running) -> Ended:
     return running.finish()
 
 
+every_signal = pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM]
+)
+
+
 def run(
     program: str,
     arguments: list[str],
@@ -75,22 +81,25 @@ def run(
 ) -> None:
     """Run *program*, with little patience, and visit its lines."""
     module: Any = importlib.import_module(f"ipc_examples.{program}")
-    if hasattr(module, "PATIENCE"):
-        module.PATIENCE = 0.05
+    for name, value in LESS_PATIENCE.items():
+        if hasattr(module, name):
+            setattr(module, name, value)
     sys.argv = [f"{program}.py", *arguments]
     strike.visit_lines(str(FILES[program]), visit, children=children)
     sys.exit(module.main())
 
 
 def visited(
-    program: str, visit: Callable[[int], None], *, children: bool
+    program: str,
+    visit: Callable[[int], None],
+    *,
+    children: bool,
+    strict: bool = False,
 ) -> Ended:
     """Return what is left of *program* after a visit at each line."""
     with arguments_of(program) as arguments:
         action = partial(run, program, arguments, visit, children=children)
-        with Running(
-            action, stdin=STDIN, strict=program in UNDISTURBED
-        ) as running:
+        with Running(action, stdin=STDIN, strict=strict) as running:
             return play(program, running)
 
 
@@ -105,7 +114,9 @@ def lines_of(
 
     def note(line: int) -> None:
         status = 128 + number
-        if signal.getsignal(number) == signal.SIG_DFL:
+        if number == signal.SIGKILL or (
+            signal.getsignal(number) == signal.SIG_DFL
+        ):
             status = -number
         elif number in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
             status = 0  # it comes too late, or only later
@@ -127,7 +138,8 @@ def strike_at(
             process = 0 if number == signal.SIGINT else os.getpid()
             (os.killpg if process == 0 else os.kill)(process, number)
 
-    return visited(program, hit, children=children)
+    strict = program in UNDISTURBED and number != signal.SIGKILL
+    return visited(program, hit, children=children, strict=strict)
 
 
 def faults_at_lines(
@@ -159,11 +171,7 @@ def faults_at_lines(
             yield f"line {line}: left {left}"
 
 
-every_signal = pytest.mark.parametrize(
-    "number", [signal.SIGINT, signal.SIGTERM]
-)
-
-
+@pytest.mark.fault("^C or SIGTERM at any line")
 @every_signal
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_ends_cleanly_at_every_line(
@@ -173,10 +181,25 @@ def test_ends_cleanly_at_every_line(
     assert not faults, "\n".join(faults)
 
 
+@pytest.mark.fault("^C or SIGTERM at any line of a child")
 @every_signal
 @pytest.mark.parametrize("program", FORKING)
 def test_ends_cleanly_at_every_line_of_a_child(
     program: str, number: signal.Signals
 ) -> None:
     faults = [*faults_at_lines(program, number, children=True)]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.fault("a child killed before, during and after its message")
+@pytest.mark.parametrize("program", FORKING)
+def test_child_killed_at_every_line(program: str) -> None:
+    faults = [*faults_at_lines(program, signal.SIGKILL, children=True)]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.fault("a parent killed before its child ends")
+@pytest.mark.parametrize("program", FORKING)
+def test_parent_killed_at_every_line(program: str) -> None:
+    faults = [*faults_at_lines(program, signal.SIGKILL, children=False)]
     assert not faults, "\n".join(faults)
