@@ -20,6 +20,7 @@ extensions = [
     "autodoc2",
     "differences",
     "examples",
+    "faults",
     "myst_parser",
     "runs",
     "sphinx.ext.intersphinx",

@@ -24,6 +24,9 @@ import os
 import shlex
 import signal
 import sys
+from collections.abc import Iterator
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def run(first: list[str], second: list[str]) -> int:
@@ -35,18 +38,34 @@ def run(first: list[str], second: list[str]) -> int:
     See :manpage:`pipe(2)` and :manpage:`waitpid(2)`.
     """
     children: list[int] = []
-    try:
-        reader, writer = os.pipe()
-        with os.fdopen(reader), os.fdopen(writer, "w"):
-            children.append(start(first, stdin=0, stdout=writer))
-            children.append(start(second, stdin=reader, stdout=1))
-        # Both ends are closed, or the second would never see the end.
-        statuses = [os.waitpid(child, 0)[1] for child in children]
-    except BaseException:  # a signal, say
-        end(children)
-        raise
+    with signals(signal.SIG_BLOCK):  # or one could come between fork and wait
+        try:
+            reader, writer = os.pipe()
+            with os.fdopen(reader), os.fdopen(writer, "w"):
+                children.append(start(first, stdin=0, stdout=writer))
+                children.append(start(second, stdin=reader, stdout=1))
+            # Both ends are closed, or the second would never see the end.
+            with signals(signal.SIG_UNBLOCK):
+                statuses = [os.waitpid(child, 0)[1] for child in children]
+        except BaseException:  # a signal, say
+            end(children)
+            raise
     status = os.waitstatus_to_exitcode(statuses[-1])
     return status if status >= 0 else 128 - status
+
+
+@contextlib.contextmanager
+def signals(how: int) -> Iterator[None]:
+    """Block or unblock SIGINT and SIGTERM for a while.
+
+    See :manpage:`sigprocmask(2)`.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        signal.pthread_sigmask(how, STOPPING)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def end(children: list[int]) -> None:
@@ -74,7 +93,9 @@ def start(command: list[str], *, stdin: int, stdout: int) -> int:
             os.dup2(stdin, 0)
             os.dup2(stdout, 1)
             # Python ignores SIGPIPE, and exec would hand that on.
-            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            for number in (signal.SIGPIPE, *STOPPING):
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
             os.execvp(command[0], command)  # noqa: S606 - we are the shell
         except OSError as error:
             print(f"pipeline: {command[0]}: {error}", file=sys.stderr)
@@ -90,18 +111,11 @@ def main() -> int:
     first, second = parser.parse_args().programs
     if not (first and second):
         parser.error("PROG is a command, not an empty string")
-    parent = os.getpid()
-
-    def stop(number: int, _frame: object) -> None:
-        if os.getpid() == parent:
-            sys.exit(128 + number)
-        os._exit(128 + number)  # not by way of the parent's code
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
     while (spare := os.open(os.devnull, os.O_RDWR)) in range(3):
         pass  # or an end of the pipe took the place of a closed 0, 1 or 2
     os.close(spare)
+    for number in STOPPING:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         return run(first, second)
     except OSError as error:

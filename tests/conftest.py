@@ -7,9 +7,14 @@ import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
+from results import Results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Results())
 
 
 @pytest.fixture

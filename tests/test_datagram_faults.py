@@ -1,4 +1,4 @@
-"""What the programs with datagrams withstand: loss, floods, silence."""
+"""Datagrams: loss, floods and silence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the programs withstand where descriptors are missing or useless."""
+"""Descriptors: closed, useless or many."""
 
 from __future__ import annotations
 

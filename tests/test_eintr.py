@@ -1,4 +1,4 @@
-"""Calls that a signal interrupts, at every moment."""
+"""Calls that a signal interrupts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every program keeps that forks, when children fail or cannot be.
+"""Children that fail, die or cannot be.
 
 That nothing is left open, nobody left behind, and no child runs on as its
 parent, Running sees to.

@@ -22,6 +22,7 @@ RUN = (
     # No code.
     "{glossary}",
     "{descriptors}",
+    "{faults}",
     "{table}",
     "{toctree}",
 )

@@ -1,3 +1,5 @@
+"""Descriptors in messages."""
+
 from __future__ import annotations
 
 import os

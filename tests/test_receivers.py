@@ -1,4 +1,4 @@
-"""What every program keeps that receives: its name tells of which kind."""
+"""Receivers: messages, ends, paths and hosts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every program keeps that sends: its name tells of which kind."""
+"""Senders: peers, paths, hosts and ports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""^C and SIGTERM at every line that a program executes."""
+"""Signals: ^C and SIGTERM at any line, and SIGKILL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the programs with streams withstand of their peers."""
+"""Streams: hostile and unlucky peers."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class TestServers:
             with client_of(program, first) as silent:
                 send_to(program, first, b"one")
                 if not program.endswith("_select"):
-                    record_property("limit", "inet_stream_select")
+                    record_property("instead", "inet_stream_select")
                     silent.sendall(b"at last")  # nobody else was served
                     assert running.line() == "-->at last"
                     silent.close()

@@ -1,0 +1,155 @@
+"""The matrix shows what came of the tests, and of those alone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import faults
+import pytest
+from docutils import nodes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytest_plugins = ["pytester"]
+
+
+def result(program: str, **members: str) -> dict[str, str]:
+    return {
+        "group": "Group.",
+        "fault": "a fault",
+        "program": program,
+        "outcome": "passed",
+        "when": "2000-01-01",
+        **members,
+    }
+
+
+def shown(*results: dict[str, str], paper: bool = False) -> list[str]:
+    """Return the texts of the parts of the matrix."""
+    members = {"python": "3.x", "system": "UNIX", "results": results}
+    parts = faults.matrix(members, paper=paper)
+    return [part.astext() for part in parts]
+
+
+def cells(*results: dict[str, str]) -> list[str]:
+    members = {"python": "3.x", "system": "UNIX", "results": results}
+    (table,) = (
+        part
+        for part in faults.matrix(members)
+        if isinstance(part, nodes.table)
+    )
+    return [entry.astext() for entry in table.findall(nodes.entry)]
+
+
+def test_a_cell_tells_what_came_of_a_test() -> None:
+    assert cells(
+        result("a"),
+        result("b", outcome="failed"),
+        result("c", outcome="skipped", why="no room"),
+        result("d", instead="a"),
+        result("e", outcome=faults.NOT_RUN),
+    ) == [
+        *("Fault", "a", "b", "c", "d", "e"),
+        *("a fault", "✓", "fails", "? 1", "no 2", "? 3"),
+    ]
+
+
+def test_the_notes_tell_why() -> None:
+    *_, notes = shown(
+        result("a", instead="b"), result("b", outcome="skipped", why="no room")
+    )
+    assert "a cannot, but b can." in notes
+    assert "Not run: no room." in notes
+
+
+def test_a_fault_need_not_concern_every_program() -> None:
+    assert cells(result("a"), result("b", fault="another")) == [
+        *("Fault", "a", "b"),
+        *("a fault", "✓", ""),
+        *("another", "", "✓"),
+    ]
+
+
+def test_on_paper_it_is_a_list() -> None:
+    assert "a fault: a ✓, b no 1." in shown(
+        result("a"), result("b", instead="a"), paper=True
+    )
+
+
+def test_says_where_and_when() -> None:
+    assert "Python 3.x, UNIX, 2000-01-01." in shown(result("a"))
+
+
+def test_says_that_nothing_was_tested() -> None:
+    (part,) = faults.matrix({})
+    assert part.astext() == "No test was run for this page."
+
+
+@pytest.fixture
+def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    file = tmp_path / "faults.json"
+    monkeypatch.setattr(faults, "FILE", file)
+    return file
+
+
+def test_what_is_not_of_todays_tests_is_not_shown(file: Path) -> None:
+    assert faults.load() == {}
+    file.write_text(json.dumps({"digest": "another", "results": [1]}))
+    assert faults.load() == {}
+    file.write_text(json.dumps({"digest": faults.digest(), "results": []}))
+    assert faults.load()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("file")
+def test_results_are_kept(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("""
+        from results import Results
+
+        def pytest_configure(config):
+            config.pluginmanager.register(Results())
+    """)
+    pytester.makepyfile("""
+        '''A group.'''
+        import pytest
+
+        fault = pytest.mark.fault
+        every = pytest.mark.parametrize("program", ["pipe", "fork"])
+
+        @fault("one")
+        @every
+        def test_one(program): assert program == "pipe"
+
+        @fault("two")
+        @every
+        def test_two(program, record_property):
+            if program == "fork": pytest.skip("no fork")
+            record_property("instead", "fork")
+
+        @fault("three")
+        @pytest.mark.slow
+        @every
+        def test_three(program): pass
+    """)
+    pytester.runpytest("-m", "not slow", "-p", "no:xdist").assert_outcomes(
+        passed=2, failed=1, skipped=1, deselected=2
+    )
+    members: dict[str, Any] = faults.load()
+    found = {
+        (each["fault"], each["program"]): (
+            each["outcome"],
+            each.get("why") or each.get("instead"),
+        )
+        for each in members["results"]
+    }
+    assert {each["group"] for each in members["results"]} == {"A group"}
+    assert found == {
+        ("one", "pipe"): ("passed", None),
+        ("one", "fork"): ("failed", None),
+        ("two", "pipe"): ("passed", "fork"),
+        ("two", "fork"): ("skipped", "no fork"),
+        ("three", "pipe"): ("not run", None),
+        ("three", "fork"): ("not run", None),
+    }
