@@ -169,3 +169,5 @@ def test_reports_that_a_child_failed(program: str) -> None:
     status, _, err = run(program, fork=fork, **patience(program))
     assert status == (127 if "os.exec" in source(program) else 1)
     assert re.fullmatch(rf"({program}: .+\n)+", err)
+    # The child says why; the parent, that it failed.
+    assert err.count("\n") > 1 or program == "round_trips"

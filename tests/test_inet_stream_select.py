@@ -169,3 +169,14 @@ class TestFalseAlarms:
             listener.setblocking(False)
             welcome(selector, listener)
             assert not selector.get_map()
+
+    def test_cannot_block(self) -> None:
+        with (
+            listener_at(LOOPBACK) as listener,
+            selectors.DefaultSelector() as selector,
+            socket.create_connection(listener.getsockname()),
+        ):
+            welcome(selector, listener)
+            (key,) = selector.get_map().values()
+            with key.data as connection:
+                assert not connection.getblocking()

@@ -1,7 +1,13 @@
 from __future__ import annotations
 
-from programs import Running
+import os
+import signal
+import sys
 
+import strike
+from programs import FILES, Running, source
+
+from ipc_examples import pipe
 from ipc_examples.pipe import receive_from_child
 
 
@@ -20,3 +26,22 @@ def test_receives_more_than_a_pipe_holds() -> None:
 def test_receives_nothing() -> None:
     with Running(lambda: print(receive_from_child(b""))) as pipe:
         assert pipe.finish() == (0, "b''\n", "")
+
+
+def test_a_signal_does_not_wait_for_a_child_that_still_writes() -> None:
+    reading = source("pipe").partition("source.read()")[0].count("\n") + 1
+
+    def terminate(line: int) -> None:
+        if line == reading:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def run() -> None:
+        sys.argv = ["pipe.py"]
+        pipe.MESSAGE = bytes(1_000_000)  # more than a pipe holds
+        strike.visit_lines(str(FILES["pipe"]), terminate)
+        sys.exit(pipe.main())
+
+    with Running(run) as running:
+        status, out, err = running.finish()
+    assert (status, out) == (128 + signal.SIGTERM, "")
+    assert err == "pipe: child: [Errno 32] Broken pipe\n"

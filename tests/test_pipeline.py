@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
 import signal
+import sys
 
 import pytest
 from programs import Running
+
+from ipc_examples import pipeline
 
 NAME = "pipeline"
 
@@ -61,6 +65,18 @@ def test_runs_the_second_though_the_first_cannot() -> None:
 def test_an_endless_first_ends_with_the_second() -> None:
     with Running(NAME, "yes", "head -n 1") as running:
         assert running.finish() == (0, "y\n", "")
+
+
+def test_the_first_does_not_read_the_pipe_instead_of_a_closed_input() -> None:
+    def start() -> None:
+        os.close(0)
+        sys.argv = [NAME, "cat", "wc -c"]
+        sys.exit(pipeline.main())
+
+    with Running(start) as running:
+        status, out, err = running.finish()
+    assert (status, out.strip()) == (0, "0")
+    assert err.startswith("cat: ")
 
 
 def test_takes_its_programs_with_it() -> None:
