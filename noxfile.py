@@ -71,6 +71,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what connections cost the servers."""
+    install(session, "docs")
+    session.run("python", "tests/bench.py")
+
+
+@nox.session
 def record(session: nox.Session) -> None:
     """Record anew what the programs do, or the named ones; needs strace."""
     install(session, "docs")
