@@ -49,11 +49,6 @@ def source(program: str) -> str:
     return FILES[program].read_text("utf-8")
 
 
-# What makes the programs that have such a constant wait less.
-LESS_PATIENCE = {
-    "PATIENCE": 0.05,
-    "TEN_SECONDS": struct.pack("ll", 0, 50_000),
-}
 FORKING = [p for p in PROGRAMS if "os.fork()" in source(p)]
 
 
@@ -71,6 +66,21 @@ def command_line(program: str, **values: str) -> str:
     for name, value in values.items():
         command = re.sub(rf"\[{name}\]|\b{name}\b", value, command)
     return re.sub(r" \[[A-Z]+\]", "", command)
+
+
+def patience(program: str, *, failing: bool = True) -> dict[str, object]:
+    """Return what makes *program* wait less.
+
+    :param failing: whether it will wait in vain; if not, it gets more time,
+        however busy the machine is
+    """
+    module: Any = importlib.import_module(f"ipc_examples.{program}")
+    if hasattr(module, "TRIES"):  # the first is always in vain
+        return {"PATIENCE": 0.02, "TRIES": 5 if failing else 20}
+    if program not in FORKING or not failing:
+        return {}
+    less = {"PATIENCE": 0.05, "TEN_SECONDS": struct.pack("ll", 0, 50_000)}
+    return {name: less[name] for name in less if hasattr(module, name)}
 
 
 class Ended(NamedTuple):

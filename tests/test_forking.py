@@ -20,12 +20,12 @@ import pytest
 from programs import (
     FILES,
     FORKING,
-    LESS_PATIENCE,
     Ended,
     Running,
     but_in_child,
     command_line,
     die,
+    patience,
     source,
 )
 
@@ -55,14 +55,6 @@ def run(program: str, **replace: object) -> Ended:
 def arguments(program: str) -> list[str]:
     line = command_line(program, COUNT="1").rpartition(" | ")[2]
     return shlex.split(line)[2:]
-
-
-def patience(program: str) -> dict[str, object]:
-    """Return what makes *program* wait less."""
-    text = source(program)
-    return {
-        name: LESS_PATIENCE[name] for name in LESS_PATIENCE if name in text
-    }
 
 
 def at_most(times: int) -> Callable[[], int]:
