@@ -73,17 +73,24 @@ def speak_and_exit(childs: socket.socket, parents: socket.socket) -> NoReturn:
 
 
 def receive_message(connection: socket.socket) -> str:
-    """Return the next message, without the NUL byte that ends it.
+    """Return the peer's message, without the NUL byte that ends it.
 
-    :raises ConnectionError: if the peer closes before the message is whole
+    The peer sends no other before it is answered.
+
+    :raises ConnectionError: if the peer closes before the message is whole,
+        or sends something after it
+    :raises UnicodeDecodeError: if the message is not UTF-8
     """
     message = b""
-    while not message.endswith(b"\0"):
+    while b"\0" not in message:
         piece = connection.recv(1024)
         if not piece:
             raise ConnectionError("the peer closed before its message ended")
         message += piece
-    return message[:-1].decode()
+    message, _, more = message.partition(b"\0")
+    if more:
+        raise ConnectionError("the peer sent more than one message")
+    return message.decode()
 
 
 def main() -> int:

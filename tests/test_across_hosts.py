@@ -17,7 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from peers import style_of
@@ -46,10 +46,25 @@ def sender_to(receiver: str) -> str:
     return sender
 
 
+def fail(reason: str) -> NoReturn:
+    print(reason, file=sys.stderr)
+    sys.exit(1)
+
+
 def leave_network() -> None:
     """Move this process to a network of its own, which is empty."""
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), "unshare")
+        number = ctypes.get_errno()
+        fail(f"no network of its own: {os.strerror(number)}")
+
+
+def lay_a_link() -> None:
+    """Try all that a test needs, in a network that vanishes at once."""
+    leave_network()
+    try:
+        ip("link add link0 type veth peer link1")
+    except subprocess.CalledProcessError as error:
+        fail(f"no link: {error.stderr.decode().strip()}")
 
 
 @functools.cache
@@ -59,9 +74,8 @@ def why_not() -> str:
         return "network namespaces are Linux's"
     if not shutil.which("ip"):
         return "the command ip is not installed"
-    with Running(leave_network, strict=False) as leaving:
-        ended = leaving.finish()
-    return ended.err.rstrip("\n").rpartition("\n")[2]
+    with Running(lay_a_link) as laying:
+        return laying.finish().err.rstrip("\n")
 
 
 def ip(arguments: str) -> None:

@@ -21,8 +21,21 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 SIZE = 1024  # of the receivers' buffers
-# A backslash is shown as itself, so it would look like an escape.
-BYTES = st.binary(max_size=3 * SIZE).map(lambda data: data.replace(b"\\", b""))
+PART = (
+    st.sampled_from([b"\0", b"\0\0", b"\x1b[2J", b"\r\n", b"\xff"])
+    | st.text(max_size=20).map(str.encode)
+    | st.binary(max_size=20)
+)
+# Short, and longer than a buffer. A backslash is shown as itself, so it would
+# look like an escape.
+BYTES = st.builds(
+    lambda parts, times, end: (b"".join(parts) * times + end).translate(
+        None, b"\\"
+    ),
+    st.lists(PART, max_size=10),
+    st.sampled_from([1, 60]),
+    st.sampled_from([b"", b"\0", b"\0\0"]),
+)
 ESCAPE = re.compile(r"\\(?:x(..)|u(....)|U(.{8})|([nrt]))")
 LETTERS = {"n": "\n", "r": "\r", "t": "\t"}
 
@@ -98,13 +111,15 @@ def test_any_datagram(program: str) -> None:
 
 
 @examples(100)
-@given(st.lists(st.text().filter(lambda text: "\0" not in text), max_size=1))
-def test_any_message_ends_at_its_nul(messages: list[str]) -> None:
-    one, other = socket.socketpair()
-    with one, other:
-        for message in messages:
-            one.sendall(message.encode() + b"\0")
-            assert receive_message(other) == message
+@given(st.lists(BYTES, max_size=5))
+def test_any_message_ends_at_its_nul(parts: list[bytes]) -> None:
+    text = b"".join(parts).decode(errors="replace").replace("\0", "")
+    one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with one, other:  # which keeps the pieces as they are
+        data = text.encode() + b"\0"
+        for start in range(0, len(data), 700):
+            one.sendall(data[start : start + 700])
+        assert receive_message(other) == text
 
 
 @examples(100)

@@ -28,6 +28,14 @@ def test_a_message_must_be_whole(sent: bytes) -> None:
             receive_message(other)
 
 
+def test_there_is_one_message_at_a_time() -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        one.sendall(b"In Xanadu\0A stately\0")
+        with pytest.raises(ConnectionError, match="more than one message"):
+            receive_message(other)
+
+
 def test_a_message_may_exceed_one_read() -> None:
     one, other = socket.socketpair()
     with one, other:
