@@ -45,12 +45,17 @@ def connect_only(listener: socket.socket, *_: bytes) -> NoReturn:
 
 
 @pytest.mark.parametrize(
-    ("child", "why"),
+    ("child", "replace", "why"),
     [
-        (connect_only, "Invalid argument"),
-        (lambda *_: os._exit(0), "timed out"),
+        (
+            connect_only,
+            {"select.select": lambda *_: ([], [], [])},  # waited in vain
+            "Invalid argument",
+        ),
+        (lambda *_: os._exit(0), {"PATIENCE": 0.05}, "timed out"),
     ],
 )
-def test_reports_a_child_that_sends_nothing(child: object, why: str) -> None:
-    replace = {"PATIENCE": 0.05, "send_and_exit": child}
-    assert why in refusal(NAME, replace=replace)
+def test_reports_a_child_that_sends_nothing(
+    child: object, replace: dict[str, object], why: str
+) -> None:
+    assert why in refusal(NAME, replace=replace | {"send_and_exit": child})
