@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: 0BSD
 """Sphinx's configuration: settings only, no logic."""
 
+import os
 import sys
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
@@ -17,15 +19,22 @@ with (HERE.parent / "pyproject.toml").open("rb") as file:
     version = release = tomllib.load(file)["project"]["version"]
 
 extensions = [
+    "assets",
     "autodoc2",
     "differences",
     "examples",
     "faults",
+    "head",
+    "index",
     "myst_parser",
+    "notfound.extension",
     "runs",
     "sphinx.ext.intersphinx",
+    "sphinx_codeautolink",
     "sphinx_copybutton",
+    "theme",
     "transcript",
+    "verified",
 ]
 exclude_patterns = ["_build"]
 
@@ -63,7 +72,9 @@ html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
-html_copy_source = False
+html_favicon = "_static/favicon.svg"
+html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", "")
+notfound_urls_prefix = urlsplit(html_baseurl).path or "/"
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
 epub_show_urls = "no"

@@ -1,4 +1,4 @@
-"""Keeps what came of the tests that have the mark ``fault``.
+"""Keeps what came of the tests: of each program, and of each fault.
 
 ``docs/_ext/faults.py`` describes the file, and shows it.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 import inspect
 import json
 import platform
+import re
 import time
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 import faults
@@ -28,12 +30,15 @@ class Results:
     def __init__(self) -> None:
         self.all: list[Key] = []  # also of the tests that are not run
         self.found: dict[Key, dict[str, str]] = {}
+        self.tests: dict[str, Counter[str]] = defaultdict(Counter)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
         for item in items:
+            for program in programs_of(item):
+                item.user_properties.append(("program", program))
             for key in keys_of(item):
                 item.user_properties.append(("fault", key))
                 self.all.append(key)
@@ -47,11 +52,12 @@ class Results:
         )
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        for name, key in report.user_properties:
-            if name == "fault" and (
-                report.when == "call" or not report.passed
-            ):
-                self.add(tuple(key), report)  # type: ignore[arg-type]
+        if report.when == "call" or not report.passed:
+            for name, value in report.user_properties:
+                if name == "program":
+                    self.tests[str(value)][report.outcome] += 1
+                elif name == "fault":
+                    self.add(tuple(value), report)  # type: ignore[arg-type]
 
     def add(self, key: Key, report: pytest.TestReport) -> None:
         """Add what came of a test to what came of others like it."""
@@ -68,9 +74,10 @@ class Results:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if hasattr(session.config, "workeroutput"):
             return
+        members = faults.load()
         before = {
             (r["group"], r["fault"], r["program"]): r
-            for r in faults.load().get("results", [])
+            for r in members.get("results", [])
         }
         today = {"when": time.strftime("%Y-%m-%d", time.gmtime())}
         none = {"outcome": faults.NOT_RUN, **today}
@@ -83,9 +90,15 @@ class Results:
             results.append(
                 result | {"group": group, "fault": fault, "program": program}
             )
-        if results:
+        programs = members.get("programs", {}) | {
+            program: {name: number[name] for name in ("passed", "failed")}
+            | today
+            for program, number in self.tests.items()
+        }
+        if results or programs:
             faults.FILE.parent.mkdir(exist_ok=True)
-            faults.FILE.write_text(json.dumps(describe(results)), "utf-8")
+            text = json.dumps(describe(results, programs))
+            faults.FILE.write_text(text, "utf-8")
 
 
 def keys_of(item: pytest.Item) -> Iterator[Key]:
@@ -101,7 +114,20 @@ def keys_of(item: pytest.Item) -> Iterator[Key]:
         yield group, mark.args[0], program
 
 
-def describe(results: list[dict[str, str]]) -> dict[str, object]:
+def programs_of(item: pytest.Item) -> set[str]:
+    """Return which programs a test runs, as its name or parameters tell."""
+    callspec = getattr(item, "callspec", None)
+    texts = [item.path.stem.removeprefix("test_")]
+    for value in callspec.params.values() if callspec else ():
+        text = getattr(value, "text", value)  # of a transcript
+        if isinstance(text, str):
+            texts += [text, *re.findall(r"\bipc_examples\.(\w+)", text)]
+    return {text for text in texts if text in PROGRAMS}
+
+
+def describe(
+    results: list[dict[str, str]], programs: dict[str, object]
+) -> dict[str, object]:
     """Return all that the file holds."""
     version = ".".join(platform.release().split(".")[:2])
     return {
@@ -109,4 +135,5 @@ def describe(results: list[dict[str, str]]) -> dict[str, object]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {version}",
         "results": results,
+        "programs": programs,
     }

@@ -21,6 +21,7 @@ RUN = (
     "{literalinclude} ../mistakes/",
     # No code.
     "{glossary}",
+    "{index}",
     "{descriptors}",
     "{faults}",
     "{table}",

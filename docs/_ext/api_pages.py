@@ -2,8 +2,8 @@
 """Lay out the API pages that autodoc2 writes.
 
 A program's page is its docstring and its members, in the order of the source,
-then the program and its recorded runs; the package's page lists the programs
-with what each of them does.
+then the program, its recorded runs and its test; the package's page lists the
+programs with what each of them does.
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ class ProgramRenderer(RstRenderer):
         for child in self.get_children(item):
             if child["type"] != "module":
                 yield from self.render_item(child["full_name"])
-        yield from self._listing_and_runs(title)
+        if "." in name:
+            yield from self._listing_and_runs(title)
 
     def _listing_and_runs(self, program: str) -> Iterator[str]:
-        """Yield the program, its recorded runs, and whom it met in them."""
+        """Yield the program, its runs, whom it met in them, and its test."""
         runs = {
             name: run for name, run in recordings() if program in run.sources
         }
-        if runs:
-            yield from ("The program", "-" * 11, "", *listing(program))
+        yield from ("The program", "-" * 11, "", *listing(program))
         for name in runs:
             title = f"A recorded run: {name.replace('_', ' ')}"
             yield from (title, "-" * len(title), "", f".. run:: {name}", "")
@@ -70,6 +70,8 @@ class ProgramRenderer(RstRenderer):
         for other in sorted(met - {program}):
             title = f"Its peer {other}"
             yield from (title, "-" * len(title), "", *listing(other))
+        yield from (f".. _test-of-{program}:", "", "Its test", "-" * 8, "")
+        yield from (f".. literalinclude:: /../tests/test_{program}.py", "")
 
     def _programs(self, item: ItemData) -> Iterator[str]:
         """Yield a table of the modules of the package, sorted by name."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sphinx.util.texescape import escape as tex
@@ -146,7 +147,10 @@ def _svg(shape: Shape) -> str:
         ((x, y),) = shape.points
         at = f'class="{shape.kind}" x="{x:g}" y="{y:g}"'
         return f"<text {at}>{escape(shape.text)}</text>"
-    path = "L".join(f"{x:.4g} {y:.4g}" for x, y in shape.points)
+    (x, y), *_ = shape.points
+    path = f"{x:.4g} {y:.4g}"
+    for (x, y), (to_x, to_y) in pairwise(shape.points):
+        path += f"l{to_x - x:.4g} {to_y - y:.4g}"
     step = "" if shape.step is None else f' data-step="{shape.step}"'
     close = "Z" if shape.closed else ""
     return f'<path class="{shape.kind}"{step} d="M{path}{close}"/>'

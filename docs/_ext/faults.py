@@ -12,6 +12,9 @@
     a list of members ``group``, ``fault``, ``program``, ``outcome`` (passed,
     failed, skipped or not run), ``when`` (a day), ``why`` it was skipped, and
     ``instead``: a program that withstands what this one does not
+``programs``
+    for each program, how many tests that ran it ``passed`` and ``failed``
+    when it was last tested, and ``when`` that was
 
 The page has what is in the file when it is written: at the earliest after the
 tests that a build runs.
@@ -41,6 +44,7 @@ NOT_RUN = "not run"
 SIGNS = {"passed": "✓", "failed": "fails", "skipped": "?", NOT_RUN: "?"}
 
 Result = dict[str, str]
+Members = dict[str, Any]
 
 
 def digest() -> str:
@@ -52,10 +56,10 @@ def digest() -> str:
     return found.hexdigest()
 
 
-def load() -> dict[str, Any]:
+def load() -> Members:
     """Return what the file holds, or nothing if it is not of today's tests."""
     try:
-        members: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
+        members: Members = json.loads(FILE.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return members if members.get("digest") == digest() else {}
@@ -85,9 +89,7 @@ class ShowFaults(SphinxPostTransform):
             place.replace_self(list(matrix(load(), paper=paper)))
 
 
-def matrix(
-    members: dict[str, Any], *, paper: bool = False
-) -> Iterator[nodes.Node]:
+def matrix(members: Members, *, paper: bool = False) -> Iterator[nodes.Node]:
     """Yield the matrix, and the notes to it.
 
     Args:

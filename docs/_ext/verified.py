@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: 0BSD
+"""Says below a program's listing where it can be had and who has run it.
+
+The first whole listing of a program on a page gets an id, ``pipe-py`` for
+``pipe.py``, and a line below it: links to the file, to the page of what its
+functions take, and to its test; and what came of the tests that ran it, from
+the results that ``faults`` reads. A build without results, or with a test that
+failed, warns.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import faults
+from docutils import nodes
+from runs import is_whole
+from sphinx import addnodes
+from sphinx.transforms import SphinxTransform
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+
+logger = logging.getLogger(__name__)
+
+
+class verified(nodes.Inline, nodes.TextElement):  # noqa: N801 - a node's name
+    """The place of what came of a program's tests; it has the ``program``."""
+
+
+class AboutPrograms(SphinxTransform):
+    """Adds the line, without the results."""
+
+    default_priority = 400
+
+    def apply(self, **_: object) -> None:
+        """Add it below each program that the page shows whole."""
+        seen = set()
+        for listing in list(self.document.findall(nodes.literal_block)):
+            file = Path(listing.get("source") or ".")
+            if file not in seen and is_whole(listing.rawsource, file):
+                seen.add(file)
+                captioned = listing.parent.get("literal_block")
+                block = listing.parent if captioned else listing
+                block["ids"].append(f"{file.stem}-py")
+                line = nodes.paragraph("", classes=["about-program"])
+                line += self.parts(file.stem)
+                block.parent.insert(block.parent.index(block) + 1, line)
+
+    def parts(self, program: str) -> Iterator[nodes.Node]:
+        """Yield what the line has to say."""
+        file = f"{program}.py"
+        page = f"reference/api/ipc_examples/ipc_examples.{program}"
+        yield addnodes.download_reference(
+            "",
+            "",
+            nodes.Text(f"Download {file}"),
+            reftarget=f"/../ipc_examples/{file}",
+            refdomain="",
+            classes=["download"],
+        )
+        if self.env.docname != page:
+            yield nodes.Text(" · ")
+            yield self.link("py", "mod", f"ipc_examples.{program}", "Its page")
+        yield nodes.Text(" · ")
+        yield self.link("std", "ref", f"test-of-{program}", "Its test")
+        yield nodes.Text(" · ")
+        yield verified(program=program)
+
+    def link(
+        self, domain: str, kind: str, target: str, text: str
+    ) -> nodes.Node:
+        """Return a link to a target of some kind."""
+        return addnodes.pending_xref(
+            "",
+            nodes.inline("", text),
+            refdoc=self.env.docname,
+            refdomain=domain,
+            reftype=kind,
+            reftarget=target,
+            refexplicit=True,
+            refwarn=True,
+        )
+
+
+class SayVerified(SphinxPostTransform):
+    """Puts the results in their place."""
+
+    default_priority = 10
+
+    def run(self, **_: object) -> None:
+        """Replace each place."""
+        members = faults.load()
+        for place in list(self.document.findall(verified)):
+            text = result(members, place["program"])
+            if not text:
+                logger.warning(
+                    "no test has run %s.py as it is now, or one has failed:"
+                    " run nox -s docs",
+                    place["program"],
+                    location=place,
+                )
+            place.replace_self(nodes.Text(text or "Not verified"))
+
+
+def result(members: faults.Members, program: str) -> str:
+    """Return what came of a program's tests, or nothing if that is bad."""
+    found = members.get("programs", {}).get(program)
+    if not found or found["failed"] or not found["passed"]:
+        return ""
+    number = found["passed"]
+    return (
+        f"Run by {number} test{'s' * (number != 1)} of this build:"
+        f" Python {members['python']}, {members['system']}, {found['when']}"
+    )
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the line."""
+    app.add_node(verified)
+    app.add_transform(AboutPrograms)
+    app.add_post_transform(SayVerified)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
