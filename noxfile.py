@@ -71,6 +71,16 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Judge the built site in Chromium, page by page, as readers use it."""
+    install(session, "browser")
+    quietly = ("--no-audit", "--no-fund", "--no-package-lock", "--silent")
+    where = ("--prefix", "tests/browser", "--ignore-scripts")
+    session.run("npm", "install", *quietly, *where, external=True)
+    session.run("pytest", "tests/browser", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure what connections cost the servers."""
     install(session, "docs")

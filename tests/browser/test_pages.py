@@ -1,0 +1,151 @@
+"""Each page, by itself: fast, readable, valid, and of one piece."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import json
+import subprocess
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urldefrag, urljoin
+
+import pytest
+from bs4 import BeautifulSoup
+from built import HERE, PAGES, SITE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Browser, Page, Response
+
+every_page = pytest.mark.parametrize("path", PAGES)
+AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
+VNU = HERE / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+RUN_AXE = f"""async () => (await axe.run(
+    {{runOnly: {json.dumps([*RULES, "best-practice"])}}}
+)).violations.flatMap(({{id, nodes}}) => nodes.map(
+    node => `${{id}}: ${{node.html.slice(0, 200)}}`
+))"""
+# What reaches beyond the screen and is not inside something that scrolls.
+TOO_WIDE = """() => {
+  const scrolls = (element) => element && (
+    ["auto", "scroll", "hidden"].includes(getComputedStyle(element).overflowX)
+    || scrolls(element.parentElement)
+  );
+  return [...document.querySelectorAll("main *")].filter((element) => {
+    const {right, width} = element.getBoundingClientRect();
+    return width && right > innerWidth + 1 && !scrolls(element.parentElement);
+  }).map((element) => element.outerHTML.slice(0, 100));
+}"""
+# What should be read, and is not shown; a reader can unfold details.
+HIDDEN = """() => [...document.querySelectorAll(
+    "article :is(h1, h2, h3, h4, p, pre, li, td, svg)"
+  )].filter((element) => !element.checkVisibility()
+    && !element.closest("details:not([open])"))
+  .map((element) => element.outerHTML.slice(0, 100))"""
+SIDEWAYS = """() => [...document.querySelectorAll("main pre")]
+  .filter((pre) => pre.scrollWidth > pre.clientWidth)
+  .map((pre) => pre.textContent.slice(0, 200))"""
+
+
+@functools.cache
+def parsed(path: str) -> BeautifulSoup:
+    """Return a page as a tree."""
+    return BeautifulSoup((SITE / path).read_text("utf-8"), "html.parser")
+
+
+@functools.cache
+def anchors(path: str) -> set[str]:
+    """Return all that a link to a page can lead to."""
+    return {str(element["id"]) for element in parsed(path).find_all(id=True)}
+
+
+@every_page
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_everybody_can_read_it(
+    open_page: Callable[..., Page], path: str, theme: str, width: int
+) -> None:
+    page = open_page(
+        path,
+        color_scheme=theme,
+        reduced_motion="reduce",
+        viewport={"width": width, "height": 900},
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(TOO_WIDE) == []
+    if width == 1280:
+        assert page.evaluate(SIDEWAYS) == []
+    page.add_script_tag(path=AXE)
+    assert page.evaluate(RUN_AXE) == []
+
+
+@every_page
+def test_links_lead_somewhere(path: str) -> None:
+    broken = []
+    base = f"http://site/{path}"
+    for element in parsed(path).find_all(["a", "link", "script", "img"]):
+        link = str(element.get("href") or element.get("src") or "")
+        target, anchor = urldefrag(urljoin(base, link))
+        if target.startswith("http://site/"):
+            name = unquote(target.removeprefix("http://site/").split("?")[0])
+            name = name or "index.html"
+            there = (SITE / name).is_file()
+            if not there or (
+                anchor
+                and name.endswith(".html")
+                and anchor not in anchors(name)
+            ):
+                broken.append(link)
+    assert broken == []
+
+
+@every_page
+def test_says_what_it_is(path: str) -> None:
+    if path in {
+        "404.html",
+        "genindex.html",
+        "py-modindex.html",
+        "search.html",
+    }:
+        return
+    page = parsed(path)
+    said = page.select_one('meta[name="description"]')
+    told = page.select_one('meta[property="og:description"]')
+    assert said
+    assert told
+    assert said["content"] == told["content"]
+    assert len(page.select("h1")) == 1
+
+
+@every_page
+def test_reads_without_scripts(
+    open_page: Callable[..., Page], path: str
+) -> None:
+    page = open_page(path, java_script_enabled=False)
+    assert page.evaluate(HIDDEN) == []
+
+
+@every_page
+def test_budget(browser: Browser, site: str, path: str) -> None:
+    """A poor connection is enough: all that a page loads, compressed."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        answers: list[Response] = []
+        # Playwright marks a handler; a method of a list cannot be marked.
+        page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108
+        page.goto(site + path, wait_until="networkidle")
+        weight = sum(len(gzip.compress(a.body())) for a in answers)
+        limit = 70 if page.locator(".recording").count() else 50
+    assert weight <= limit * 1000
+    assert len(answers) <= 12
+
+
+def test_valid() -> None:
+    command = ["java", "-jar", str(VNU), "--skip-non-html", "--errors-only"]
+    files = [str(SITE / path) for path in PAGES]
+    checked = subprocess.run(
+        [*command, *files], capture_output=True, text=True, check=False
+    )
+    assert checked.stderr == ""
