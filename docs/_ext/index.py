@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FIGURE = re.compile(r"figure-\d+[a-c]?")
 ERRNO = re.compile(r"E[A-Z]{3,}")
-C_NAME = re.compile(r"[a-zA-Z]\w+")
+C_NAME = re.compile(r"(?:struct )?([a-zA-Z]\w+)")
 
 
 class IndexEntries(SphinxTransform):
@@ -43,6 +43,23 @@ class IndexEntries(SphinxTransform):
             ]
             place = element.parent.index(element)
             element.parent.insert(place, addnodes.index(entries=entries))
+        for index in self.document.findall(addnodes.index):
+            self.lead_to_section(index)
+
+    def lead_to_section(self, index: addnodes.index) -> None:
+        """Let an entry without text of its own lead to its section.
+
+        The search would show what stands at an empty target, and fail.
+        """
+        section: nodes.Element = index
+        while not isinstance(section, nodes.section):
+            section = section.parent
+        index["entries"] = [
+            (kind, name, section["ids"][0], *rest)
+            if target.startswith("index-")
+            else (kind, name, target, *rest)
+            for kind, name, target, *rest in index["entries"]
+        ]
 
     def figures(self) -> Iterator[tuple[nodes.Element, list[str]]]:
         """Yield each figure and its number in words."""
@@ -63,7 +80,7 @@ class IndexEntries(SphinxTransform):
         for row in self.document.findall(nodes.row):
             first = next(row.findall(nodes.paragraph))
             words = [word.astext() for word in first.findall(nodes.literal)]
-            names = [m[0] for m in map(C_NAME.match, words) if m]
+            names = [m[1] for m in map(C_NAME.match, words) if m]
             if names:
                 first["ids"].append(f"c-{nodes.make_id(names[0])}")
                 yield first, names

@@ -92,6 +92,10 @@ def open_page(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
         if not sent.url.startswith((host, "data:")):
             note(f"elsewhere: {sent.url}")
 
+    def check_failure(sent: Request) -> None:
+        if sent.failure != "net::ERR_ABORTED":  # the reader has gone on
+            note(f"{sent.failure}: {sent.url}")
+
     def check_answer(answer: Response) -> None:
         if not answer.ok:
             note(f"{answer.status}: {answer.url}")
@@ -104,7 +108,7 @@ def open_page(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
             page = context.new_page()
             page.on("console", lambda message: note(message.text))
             page.on("pageerror", lambda error: note(str(error)))
-            page.on("requestfailed", lambda sent: note(f"failed: {sent.url}"))
+            page.on("requestfailed", check_failure)
             page.on("request", lambda sent: check(sent, host))
             page.on("response", check_answer)
             page.goto(host + path)
