@@ -2,7 +2,7 @@
 """Makes what a page loads small, and few.
 
 Each request costs a reader on a poor connection a round trip: the style sheets
-become one. It and the scripts are written without comments and indents.
+become one, and so do the scripts, without comments and indents.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sphinx.util.typing import ExtensionMetadata
 
 STYLES = "all.css"
+SCRIPTS = "all.js"
 
 
 def bundle(
@@ -31,25 +32,35 @@ def bundle(
     context: dict[str, Any],
     _doctree: nodes.document | None,
 ) -> None:
-    """Let a page ask for one style sheet."""
+    """Let a page ask for one style sheet and one script."""
     if app.builder.name == "html":
-        tags = " ".join(map(context["css_tag"], context["css_files"]))
-        checksums = "".join(re.findall(r"\?v=(\w+)", tags))
-        version = hashlib.sha256(checksums.encode()).hexdigest()[:8]
-        context["css_files"] = [f"_static/{STYLES}?v={version}"]
+        for kind, tag, name in (
+            ("css_files", "css_tag", STYLES),
+            ("script_files", "js_tag", SCRIPTS),
+        ):
+            tags = " ".join(map(context[tag], context[kind]))
+            checksums = "".join(re.findall(r"\?v=(\w+)", tags))
+            version = hashlib.sha256(checksums.encode()).hexdigest()[:8]
+            context[kind] = [f"_static/{name}?v={version}"]
 
 
 def write(app: Sphinx, error: Exception | None) -> None:
-    """Write the one style sheet, in the order of the many, and the scripts."""
+    """Write the one style sheet and the one script, in the order of many."""
     if app.builder.name == "html" and not error:
+        builder: Any = app.builder
         folder = Path(app.outdir, "_static")
-        sheets = sorted(app.builder._css_files, key=attrgetter("priority"))  # type: ignore[attr-defined]
-        texts = [
-            (folder.parent / sheet.filename).read_text() for sheet in sheets
-        ]
-        (folder / STYLES).write_text(cssmin("\n".join(texts)))
-        for script in folder.glob("*.js"):
-            script.write_text(jsmin(script.read_text()))
+        for files, name, separator in (
+            (builder._css_files, STYLES, "\n"),
+            (builder._js_files, SCRIPTS, ";\n"),
+        ):
+            texts = [
+                Path(app.outdir, file.filename).read_text("utf-8")
+                for file in sorted(files, key=attrgetter("priority"))
+            ]
+            (folder / name).write_text(separator.join(texts), "utf-8")
+        for file in (folder / STYLES, *folder.glob("*.js")):
+            shrink = cssmin if file.suffix == ".css" else jsmin
+            file.write_text(shrink(file.read_text("utf-8")), "utf-8")
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

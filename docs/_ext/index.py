@@ -76,11 +76,14 @@ class IndexEntries(SphinxTransform):
                 yield section, [title, *filter(ERRNO.fullmatch, words)]
 
     def c_names(self) -> Iterator[tuple[nodes.Element, list[str]]]:
-        """Yield the first paragraph of each row, and the names in it."""
+        """Yield the first paragraph of each row, and the new names in it."""
+        seen: set[str] = set()
         for row in self.document.findall(nodes.row):
             first = next(row.findall(nodes.paragraph))
             words = [word.astext() for word in first.findall(nodes.literal)]
-            names = [m[1] for m in map(C_NAME.match, words) if m]
+            found = [m[1] for m in map(C_NAME.match, words) if m]
+            names = [name for name in found if name not in seen]
+            seen.update(names)
             if names:
                 first["ids"].append(f"c-{nodes.make_id(names[0])}")
                 yield first, names

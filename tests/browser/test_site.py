@@ -131,6 +131,7 @@ def test_everything_can_be_reached_by_keyboard(open_page: Open) -> None:
 def test_steps_by_keyboard(open_page: Open) -> None:
     page = open_page("tutorial/03-pipes.html", reduced_motion="reduce")
     run = page.locator(".run").first
+    run.scroll_into_view_if_needed()  # what is far below is not laid out
     slider = run.get_by_role("slider")
     slider.focus()
     last = int(slider.get_attribute("max") or 0)
