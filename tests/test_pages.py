@@ -24,6 +24,7 @@ RUN = (
     "{index}",
     "{descriptors}",
     "{faults}",
+    "{figure-list}",
     "{table}",
     "{toctree}",
 )

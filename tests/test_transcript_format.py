@@ -13,6 +13,7 @@ import pages
 import pytest
 import terminals
 import transcript
+from programs import PROGRAMS
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 from transcript import Kind
@@ -96,6 +97,8 @@ def test_options() -> None:
 def test_folder() -> None:
     read = transcript.parse(":folder: mistakes/zombie\n$ ls")
     assert [file.name for file in read.programs()] == ["broken.py", "fixed.py"]
+    read = transcript.parse(":folder: ipc_examples\n$ ls")
+    assert {file.stem for file in read.programs()} == set(PROGRAMS)
     assert not transcript.parse("$ ls").programs()
 
 
@@ -116,8 +119,8 @@ def test_folder() -> None:
         ("[A]\n$ a\n[B]", 12, "nothing happens"),
         (":lang: c\n$ a", 10, "lang"),
         (":caption: a\n:caption: b\n$ a", 11, "caption"),
-        (":caption: a\n:folder: nosuch\n$ a", 11, "docs/nosuch"),
-        (":folder: _static\n$ a", 10, "docs/_static"),
+        (":caption: a\n:folder: nosuch\n$ a", 11, "in nosuch"),
+        (":folder: _static\n$ a", 10, "in _static"),
         (":folder: ../tests\n$ a", 10, "folder"),
         (":folder:\n$ a", 10, "folder"),
         (":folder: _ext\n:folder: _ext\n$ a", 11, "twice"),

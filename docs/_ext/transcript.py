@@ -41,8 +41,8 @@ sample stands, as a whole word, for whatever the expression matches where it
 is first shown, and for that same text from there on.
 
 The option ``folder`` names a folder below ``docs``, such as
-``mistakes/zombie``. Copies of its ``*.py`` files are in the directory where
-the terminals begin, which is empty otherwise.
+``mistakes/zombie``, or ``ipc_examples``. Copies of the programs in it are in
+the directory where the terminals begin, which is empty otherwise.
 
 The option ``record`` names a recording of this transcript, which ``nox -s
 record`` makes: ``docs/recordings/NAME.json``. The run is shown below it.
@@ -154,7 +154,8 @@ class Transcript:
         """Return the files of the folder that the terminals begin with."""
         if not FOLDER.fullmatch(self.folder):
             return []
-        return sorted((DOCS / self.folder).glob("*.py"))
+        above = DOCS.parent if self.folder == "ipc_examples" else DOCS
+        return sorted((above / self.folder).glob("[!_]*.py"))
 
     def terminals(self) -> list[str]:
         """Return the names of the terminals, each as it first appears."""
@@ -218,7 +219,7 @@ def parse(text: str, first: int = 1) -> Transcript:
     )
     if "folder" in options and not transcript.programs():
         raise TranscriptError(
-            of_folder, f"option folder: no program in docs/{folder}"
+            of_folder, f"option folder: no program in {folder}"
         )
     _check_order(first, transcript)
     _check_samples(number, transcript)
