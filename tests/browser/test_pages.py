@@ -5,19 +5,23 @@ from __future__ import annotations
 import functools
 import gzip
 import json
+import re
 import subprocess
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
 from bs4 import BeautifulSoup
-from built import HERE, PAGES, SITE
+from built import HERE, PAGES, PROGRAMS, SITE, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from playwright.sync_api import Browser, Page, Response
 
+NO_CONTENT = {"404.html", "genindex.html", "py-modindex.html", "search.html"}
+ALL_PROGRAMS = "reference/api/ipc_examples/ipc_examples.html"
+FIGURES = re.findall(r"\d+[abc]?", "1 2 3 4 5a 5b 6a 6b 7a 7b 7c 8 9a 9b 10")
 every_page = pytest.mark.parametrize("path", PAGES)
 AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
 VNU = HERE / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
@@ -103,12 +107,7 @@ def test_links_lead_somewhere(path: str) -> None:
 
 @every_page
 def test_says_what_it_is(path: str) -> None:
-    if path in {
-        "404.html",
-        "genindex.html",
-        "py-modindex.html",
-        "search.html",
-    }:
+    if path in NO_CONTENT:
         return
     page = parsed(path)
     said = page.select_one('meta[name="description"]')
@@ -117,6 +116,56 @@ def test_says_what_it_is(path: str) -> None:
     assert told
     assert said["content"] == told["content"]
     assert len(page.select("h1")) == 1
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_each_program_says_where_it_is_and_who_ran_it(name: str) -> None:
+    """Wherever the whole program stands, and once at least in a chapter."""
+    where = [path for path in PAGES if parsed(path).find(id=f"{name}-py")]
+    assert page_of(name) in where
+    assert any(path.startswith("tutorial/") for path in where)
+    for path in where:
+        block = parsed(path).find(id=f"{name}-py")
+        assert block
+        line = block.find_next(class_="about-program")
+        assert line
+        assert re.search(r"Run by \d+ tests? of this build: ", line.text)
+        links = {link.text: link["href"] for link in line.find_all("a")}
+        targets = {
+            f"Download {name}.py": f"/{name}.py",
+            "Its test": f"#test-of-{name.replace('_', '-')}",
+        }
+        if path != page_of(name):
+            targets["Its page"] = f"#module-ipc_examples.{name}"
+        assert links.keys() == targets.keys()
+        for text, end in targets.items():
+            assert str(links[text]).endswith(end)
+
+
+def test_all_programs_have_a_line() -> None:
+    rows = parsed(ALL_PROGRAMS).select("article tr")
+    assert [row.td.text.strip() for row in rows if row.td] == PROGRAMS
+    for name, row in zip(PROGRAMS, rows, strict=True):
+        assert row.select_one(f'a[href*="ipc_examples.{name}.html"]')
+        assert row.text.strip().endswith(".")
+
+
+def test_figures_are_listed_as_in_the_original() -> None:
+    links = parsed("reference/figures.html").select("article li a")
+    texts = [link.text.partition(". ")[0] for link in links]
+    targets = [str(link["href"]).partition("#")[2] for link in links]
+    assert [text.split()[1] for text in texts] == FIGURES
+    assert targets == [f"figure-{number}" for number in FIGURES]
+
+
+def test_programs_that_read_find_each_page() -> None:
+    text = (SITE / "llms.txt").read_text("utf-8")
+    links = re.findall(r"\]\((.+)\): \w", text)
+    assert [link for link in links if not (SITE / link).is_file()] == []
+    listed = {
+        re.sub(r"^_sources/(.*)\.md\.txt$", r"\1.html", link) for link in links
+    }
+    assert listed == set(PAGES) - NO_CONTENT
 
 
 @every_page

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import re
@@ -10,8 +9,10 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pages
 import pytest
-from built import FLAGS, HERE, PAGES, SITE
+import transcript
+from built import FLAGS, HERE, PAGES, PROGRAMS, SITE, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,57 +21,81 @@ if TYPE_CHECKING:
 
     Open = Callable[..., Page]
 
-PROGRAMS = {
-    file.stem: file for file in HERE.parents[1].glob("ipc_examples/[!_]*.py")
-}
-every_program = functools.partial(
-    pytest.mark.parametrize, ("name", "file"), PROGRAMS.items()
-)
+every_program = pytest.mark.parametrize("name", PROGRAMS)
 READ_CLIPBOARD = "navigator.clipboard.readText()"
 # A disabled button has nothing to do; of radio buttons, one is visited.
 NOT_VISITED = """() => [...document.querySelectorAll(
-    "article :is(a[href], button, input, summary, pre[tabindex])"
+    ":is(a[href], button, input, summary, pre[tabindex])"
   )].filter((element) => element.checkVisibility() && !element.disabled
     && element.type !== "radio" && !element.dataset.visited)
   .map((element) => element.outerHTML.slice(0, 200))"""
 COPIES = {"permissions": ["clipboard-read", "clipboard-write"]}
 
 
-def page_of(program: str) -> str:
-    """Return the page of a program."""
-    return f"reference/api/ipc_examples/ipc_examples.{program}.html"
+def file_of(program: str) -> Path:
+    """Return the file of a program."""
+    return HERE.parents[1] / "ipc_examples" / f"{program}.py"
 
 
-@every_program()
-def test_copies_a_program(open_page: Open, name: str, file: Path) -> None:
+@every_program
+def test_copies_a_program(open_page: Open, name: str) -> None:
     page = open_page(page_of(name), **COPIES)
     listing = page.locator(f".listing-{name}")
     listing.hover()
     listing.get_by_role("button", name="Copy").click()
     copied = page.evaluate(READ_CLIPBOARD)
-    assert copied.strip("\n") == file.read_text("utf-8").strip("\n")
+    assert copied == file_of(name).read_text("utf-8").rstrip("\n")
 
 
-def test_copies_the_commands_of_a_transcript(open_page: Open) -> None:
-    page = open_page("index.html", **COPIES)
-    blocks = page.locator(".transcript-block")
-    for number, command in (
-        (0, "python -m ipc_examples.inet_stream_accept"),
-        (1, r"python -m ipc_examples.inet_stream_connect localhost \d+"),
-    ):
-        block = blocks.nth(number)
+def commands_of(page: str) -> list[str]:
+    """Return what each copy button of a page's transcripts is to copy.
+
+    These are expressions that match: a port, say, is another in each build.
+    """
+    found = []
+    for name, block in pages.blocks():
+        if name == page and block.name == "{transcript}":
+            read = transcript.parse(block.text)
+            for part in read.blocks:
+                typed = [
+                    line.text
+                    for line in part.lines
+                    if line.kind is transcript.Kind.COMMAND
+                ]
+                texts = read.split("\n".join(typed))
+                texts[::2] = map(re.escape, texts[::2])
+                texts[1::2] = [read.varying[text] for text in texts[1::2]]
+                found += ["".join(texts)] if typed else []
+    return found
+
+
+WITH_TRANSCRIPTS = sorted(
+    {page for page, block in pages.blocks() if block.name == "{transcript}"}
+)
+
+
+@pytest.mark.parametrize("source", WITH_TRANSCRIPTS)
+def test_copies_the_commands_of_transcripts(
+    open_page: Open, source: str
+) -> None:
+    page = open_page(source.replace(".md", ".html"), **COPIES)
+    typed = page.locator(".transcript-block.typed")
+    commands = commands_of(source)
+    assert typed.count() == len(commands)
+    for block, command in zip(typed.all(), commands, strict=True):
         block.hover()
         block.get_by_role("button", name="Copy").click()
-        assert re.fullmatch(command, page.evaluate(READ_CLIPBOARD).strip())
+        assert re.fullmatch(command, page.evaluate(READ_CLIPBOARD))
 
 
-@every_program()
-def test_downloads_a_program(open_page: Open, name: str, file: Path) -> None:
+@every_program
+def test_downloads_a_program(open_page: Open, name: str) -> None:
     page = open_page(page_of(name))
     with page.expect_download() as download:
         page.get_by_role("link", name=f"Download {name}.py").first.click()
-    assert download.value.suggested_filename == file.name
-    assert Path(download.value.path()).read_bytes() == file.read_bytes()
+    assert download.value.suggested_filename == f"{name}.py"
+    taken = Path(download.value.path()).read_bytes()
+    assert taken == file_of(name).read_bytes()
 
 
 def search(page: Page, words: str) -> list[str]:
@@ -112,9 +137,21 @@ def test_reads_on_from_chapter_to_chapter(open_page: Open) -> None:
     assert page.url.endswith(seen[-1])
 
 
-def test_everything_can_be_reached_by_keyboard(open_page: Open) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        "index.html",
+        "search.html",
+        "tutorial/03-pipes.html",
+        "reference/faults.html",
+        page_of("pipe"),
+    ],
+)
+def test_everything_can_be_reached_by_keyboard(
+    open_page: Open, path: str
+) -> None:
     """Tab visits each link, button and box that scrolls, and shows where."""
-    page = open_page("tutorial/03-pipes.html")
+    page = open_page(path)
     page.evaluate("document.body.focus()")
     while True:
         page.keyboard.press("Tab")
