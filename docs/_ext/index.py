@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sphinx.util.typing import ExtensionMetadata
 
 FIGURE = re.compile(r"figure-\d+[a-c]?")
-ERRNO = re.compile(r"E[A-Z]{3,}")
+ERRNO = re.compile(r"\[(Errno \d+)\]|(E[A-Z]{3,})")
 C_NAME = re.compile(r"(?:struct )?([a-zA-Z]\w+)")
 
 
@@ -73,7 +73,8 @@ class IndexEntries(SphinxTransform):
             if isinstance(section.parent.parent, nodes.section):
                 title, said = section[0].astext(), section[1]
                 words = [word.astext() for word in said.findall(nodes.literal)]
-                yield section, [title, *filter(ERRNO.fullmatch, words)]
+                found = filter(None, map(ERRNO.fullmatch, words))
+                yield section, [title, *(m[1] or m[2] for m in found)]
 
     def c_names(self) -> Iterator[tuple[nodes.Element, list[str]]]:
         """Yield the first paragraph of each row, and the new names in it."""

@@ -112,10 +112,13 @@ def search(page: Page, words: str) -> list[str]:
 FOUND = [
     ("recvmsg", "tutorial/09-reads-and-writes.html"),
     ("EADDRINUSE", "reference/symptoms.html"),
+    ("Errno 98", "reference/symptoms.html"),
     ("Address already in use", "reference/symptoms.html"),
     ("Figure 8", "tutorial/08-connections.html"),
     ("gethostbyname", "reference/c-to-python.html"),
     ("pass a descriptor", "tutorial/09-reads-and-writes.html"),
+    ("SCM_RIGHTS", "tutorial/09-reads-and-writes.html"),
+    ("multiple clients", "tutorial/08-connections.html"),
     ("several clients", "tutorial/08-connections.html"),
 ]
 
