@@ -33,11 +33,12 @@ RUN_AXE = f"""async () => (await axe.run(
 ))"""
 # What reaches beyond the screen and is not inside something that scrolls.
 TOO_WIDE = """() => {
-  const scrolls = (element) => element && (
+  const article = document.querySelector("article");
+  const scrolls = (element) => element !== article && (
     ["auto", "scroll", "hidden"].includes(getComputedStyle(element).overflowX)
     || scrolls(element.parentElement)
   );
-  return [...document.querySelectorAll("main *")].filter((element) => {
+  return [...article.querySelectorAll("*")].filter((element) => {
     const {right, width} = element.getBoundingClientRect();
     return width && right > innerWidth + 1 && !scrolls(element.parentElement);
   }).map((element) => element.outerHTML.slice(0, 100));
@@ -48,7 +49,7 @@ HIDDEN = """() => [...document.querySelectorAll(
   )].filter((element) => !element.checkVisibility()
     && !element.closest("details:not([open])"))
   .map((element) => element.outerHTML.slice(0, 100))"""
-SIDEWAYS = """() => [...document.querySelectorAll("main pre")]
+SIDEWAYS = """() => [...document.querySelectorAll("article pre")]
   .filter((pre) => pre.scrollWidth > pre.clientWidth)
   .map((pre) => pre.textContent.slice(0, 200))"""
 
