@@ -55,6 +55,19 @@ def transcripts_of(name: str) -> list[transcript.Transcript]:
     ]
 
 
+def texts(run: transcript.Transcript) -> list[str]:
+    """Return what a transcript shows, line by line."""
+    return [line.text for _, line in run.lines()]
+
+
+HANGS = [
+    name
+    for name in sorted(FOLDERS)
+    for text in sections()
+    if f"mistakes/{name}/" in text and "$ timeout " in text
+]
+
+
 def test_there_is_a_section_for_each() -> None:
     assert FOLDERS
     assert len(sections()) == len(FOLDERS)
@@ -100,14 +113,8 @@ class TestMistake:
         ]
 
     def test_the_runs_differ(self, name: str) -> None:
-        shown = [
-            [
-                line.text.replace("broken.py", "fixed.py")
-                for _, line in run.lines()
-            ]
-            for run in transcripts_of(name)
-        ]
-        assert shown[0] != shown[1]
+        broken, fixed = map(texts, transcripts_of(name))
+        assert fixed != [text.replace("broken", "fixed") for text in broken]
 
     def test_is_explained_in_a_chapter(self, name: str) -> None:
         section = section_of(name)
@@ -139,6 +146,15 @@ class TestMistake:
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert os.listdir(tmp_path) == ["fixed.py"]
+
+
+@pytest.mark.parametrize("name", HANGS)
+def test_a_hang_is_shown_to_begin(name: str) -> None:
+    broken, fixed = map(texts, transcripts_of(name))
+    assert broken[-2:] == ["echo $?", "124"]
+    begun = broken[1:-2]
+    assert begun
+    assert begun == fixed[1 : len(begun) + 1] != fixed[1:]
 
 
 @every_program

@@ -28,6 +28,7 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
         with silent, client:
             client.sendall(b"who goes there?")
+            print("asked", flush=True)
             print(client.recv(1024))
     finally:
         os.kill(server, signal.SIGTERM)

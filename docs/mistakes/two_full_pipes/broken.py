@@ -10,6 +10,7 @@ with subprocess.Popen(
 ) as cat:
     assert cat.stdin
     assert cat.stdout
+    print("writing", len(TEXT), "bytes", flush=True)
     cat.stdin.write(TEXT)
     cat.stdin.close()
     copy = cat.stdout.read()

@@ -10,7 +10,9 @@ if child == 0:
         os.write(writer, b"Bright star")
     finally:
         os._exit(0)
-with os.fdopen(reader, "rb") as source:
-    print(source.read())
+while piece := os.read(reader, 1024):
+    print(piece, flush=True)
+print("the end")
+os.close(reader)
 os.close(writer)
 os.waitpid(child, 0)

@@ -11,6 +11,8 @@ if child == 0:
     finally:
         os._exit(0)
 os.close(writer)
-with os.fdopen(reader, "rb") as source:
-    print(source.read())
+while piece := os.read(reader, 1024):
+    print(piece, flush=True)
+print("the end")
+os.close(reader)
 os.waitpid(child, 0)
