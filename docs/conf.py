@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: 0BSD
 """Sphinx's configuration: settings only, no logic."""
 
+import doctest
 import os
 import sys
 import tomllib
@@ -56,6 +57,8 @@ copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 tests_command = ["pytest", "-q", "-m", "not slow", "tests"]
 doctest_test_doctest_blocks = ""  # only what says that it is a test
+# Sphinx's default does not compare what an exception says.
+doctest_default_flags = doctest.ELLIPSIS | doctest.DONT_ACCEPT_TRUE_FOR_1
 trim_doctest_flags = True
 
 # The pages about the programs, made from their docstrings.

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import doctest
 import errno
+import os
 import re
+import runpy
+import sys
 
 import pages
 import pytest
@@ -26,6 +30,8 @@ MENTIONED = sorted(
 )
 # What a program of the tutorial raises itself, and what names them all.
 GENERAL = {"ConnectionError", "IncompleteReadError", "OSError", "ValueError"}
+NO_TEXT = "**No text.** "
+every_entry = pytest.mark.parametrize("heading", ENTRIES)
 
 
 def anchor(heading: str) -> str:
@@ -33,24 +39,64 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
+def about(heading: str) -> str:
+    """Return what an entry says before its example."""
+    return ENTRIES[heading].partition("```")[0].strip()
+
+
+def printed(heading: str) -> str:
+    """Return what the example of an entry prints, as the build checks."""
+    return "".join(
+        example.want
+        for block in pages.blocks_of(ENTRIES[heading])
+        if block.name == "{doctest}"
+        for example in doctest.DocTestParser().get_examples(block.text)
+    )
+
+
 @pytest.mark.parametrize("name", sorted({*MENTIONED} - GENERAL))
 def test_what_a_chapter_mentions_has_an_entry(name: str) -> None:
-    assert re.search(rf"(?<!\w){re.escape(name)}(?!\w)", SYMPTOMS)
+    whole = rf"(?<!\w){re.escape(name)}(?!\w)"
+    assert any(
+        re.search(whole, f"{heading}\n{about(heading)}") for heading in ENTRIES
+    )
 
 
 def test_there_are_enough() -> None:
     assert len(ENTRIES) >= 25
 
 
-@pytest.mark.parametrize("heading", ENTRIES)
+@every_entry
+def test_the_example_prints_what_is_looked_for(heading: str) -> None:
+    text = ".*".join(map(re.escape, heading.split(" … ")))
+    silent = about(heading).startswith(NO_TEXT)
+    assert bool(re.search(text, printed(heading))) != silent
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the texts are Linux's")
+@every_entry
+def test_the_number_the_name_and_the_text_are_of_one_error(
+    heading: str,
+) -> None:
+    for number, name in re.findall(
+        r"`\[Errno (\d+)\]`, `(\w+)`", ENTRIES[heading]
+    ):
+        assert getattr(errno, name) == int(number)
+        assert os.strerror(int(number)) == heading
+
+
+def test_the_build_compares_what_exceptions_say() -> None:
+    settings = runpy.run_path(str(pages.DOCS / "conf.py"))
+    flags = settings["doctest_default_flags"]
+    assert not flags & doctest.IGNORE_EXCEPTION_DETAIL
+
+
+@every_entry
 def test_an_entry_is_whole(heading: str) -> None:
     assert f"| [{heading}](#{anchor(heading)}) |" in INDEX
-    for part in (
-        "```{doctest}\n>>> ",
-        "\n**Cause.** ",
-        "\n**Cure.** ",
-        "](../tutorial/",
-    ):
+    assert about(heading)
+    assert printed(heading)
+    for part in "\n**Cause.** ", "\n**Cure.** ", "](../tutorial/":
         assert part in ENTRIES[heading]
 
 
