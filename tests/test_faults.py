@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import platform
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import faults
@@ -83,8 +86,8 @@ def test_says_where_and_when() -> None:
 
 
 def test_says_that_nothing_was_tested() -> None:
-    (part,) = faults.matrix({})
-    assert part.astext() == "No test was run for this page."
+    for results in (), (result("a", outcome=faults.NOT_RUN),):
+        assert shown(*results) == ["No test was run for this page."]
 
 
 @pytest.fixture
@@ -102,54 +105,125 @@ def test_what_is_not_of_todays_tests_is_not_shown(file: Path) -> None:
     assert faults.load()
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("file")
-def test_results_are_kept(pytester: pytest.Pytester) -> None:
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return what runs a file of tests, and returns what was kept."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # may be outdated
     pytester.makeconftest("""
         from results import Results
 
         def pytest_configure(config):
             config.pluginmanager.register(Results())
     """)
-    pytester.makepyfile("""
+
+    def run(source: str, *options: str) -> dict[str, Any]:
+        pytester.makepyfile(test_it=source)
+        pytester.runpytest("-p", "no:xdist", *options)
+        return faults.load()
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("file")
+class TestResults:
+    TWO = """
         '''A group.'''
         import pytest
 
-        fault = pytest.mark.fault
-        every = pytest.mark.parametrize("program", ["pipe", "fork"])
+        pytestmark = [
+            pytest.mark.fault("one"),
+            pytest.mark.parametrize("program", ["pipe"]),
+        ]
 
-        @fault("one")
-        @every
-        def test_one(program): assert program == "pipe"
+        def test_first(program): assert True
 
-        @fault("two")
-        @every
-        def test_two(program, record_property):
-            if program == "fork": pytest.skip("no fork")
-            record_property("instead", "fork")
+        def test_second(program): pass
+    """
+    BAD = TWO.replace("True", "False")
+    ONE = TWO.replace("def test_first(program): assert True", "")
 
-        @fault("three")
-        @pytest.mark.slow
-        @every
-        def test_three(program): pass
-    """)
-    pytester.runpytest("-m", "not slow", "-p", "no:xdist").assert_outcomes(
-        passed=2, failed=1, skipped=1, deselected=2
-    )
-    members: dict[str, Any] = faults.load()
-    found = {
-        (each["fault"], each["program"]): (
-            each["outcome"],
-            each.get("why") or each.get("instead"),
+    def test_are_kept(self, run: Run) -> None:
+        members = run(
+            """
+            '''A group.'''
+            import pytest
+
+            fault = pytest.mark.fault
+            every = pytest.mark.parametrize("program", ["pipe", "fork"])
+
+            @fault("one")
+            @every
+            def test_one(program): assert program == "pipe"
+
+            @fault("two")
+            @every
+            def test_two_alone(program): pass
+
+            @fault("two")
+            @every
+            def test_two(program, record_property):
+                if program == "fork": pytest.skip("no fork")
+                record_property("instead", "fork")
+
+            @fault("three")
+            @pytest.mark.slow
+            @every
+            def test_three(program): pass
+            """,
+            *("-m", "not slow"),
         )
-        for each in members["results"]
-    }
-    assert {each["group"] for each in members["results"]} == {"A group"}
-    assert found == {
-        ("one", "pipe"): ("passed", None),
-        ("one", "fork"): ("failed", None),
-        ("two", "pipe"): ("passed", "fork"),
-        ("two", "fork"): ("skipped", "no fork"),
-        ("three", "pipe"): ("not run", None),
-        ("three", "fork"): ("not run", None),
-    }
+        found = {
+            (each["fault"], each["program"]): (
+                each["outcome"],
+                each.get("why") or each.get("instead"),
+            )
+            for each in members["results"]
+        }
+        assert {each["group"] for each in members["results"]} == {"A group"}
+        assert found == {
+            ("one", "pipe"): ("passed", None),
+            ("one", "fork"): ("failed", None),
+            ("two", "pipe"): ("passed", "fork"),
+            ("two", "fork"): ("skipped", "no fork"),
+            ("three", "pipe"): ("not run", None),
+            ("three", "fork"): ("not run", None),
+        }
+        assert {
+            program: (counts["passed"], counts["failed"])
+            for program, counts in members["programs"].items()
+        } == {"pipe": (3, 0), "fork": (1, 1)}
+
+    def test_only_the_test_itself_replaces(self, run: Run) -> None:
+        assert summary(run(self.BAD)) == ("failed", 1, 1)
+        assert summary(run(self.BAD, "-k", "second")) == ("failed", 1, 1)
+        assert summary(run(self.TWO, "-k", "second")) == ("failed", 1, 1)
+        assert summary(run(self.TWO, "-k", "first")) == ("passed", 2, 0)
+        assert summary(run(self.BAD, "--co")) == ("passed", 2, 0)
+
+    def test_what_was_not_looked_for_is_not_forgotten(self, run: Run) -> None:
+        second = "test_it.py::test_second[pipe]"
+        assert summary(run(self.BAD)) == ("failed", 1, 1)
+        assert summary(run(self.TWO, second)) == ("failed", 1, 1)
+        assert summary(run(self.TWO, "--lf")) == ("passed", 2, 0)
+
+    def test_a_test_that_was_removed_is_forgotten(self, run: Run) -> None:
+        assert summary(run(self.BAD)) == ("failed", 1, 1)
+        assert summary(run(self.ONE)) == ("passed", 1, 0)
+
+    def test_are_of_one_python(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert summary(run(self.BAD)) == ("failed", 1, 1)
+        monkeypatch.setattr(platform, "python_version", lambda: "3.x")
+        assert summary(run(self.TWO, "-k", "second")) == ("not run", 1, 0)
+
+
+def summary(members: dict[str, Any]) -> tuple[str, int, int]:
+    """Return the only result, and how many tests passed and failed."""
+    (result,) = members["results"]
+    (counts,) = members["programs"].values()
+    return result["outcome"], counts["passed"], counts["failed"]

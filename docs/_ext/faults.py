@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: 0BSD
 """Shows what the programs withstand: the ``faults`` directive.
 
-``tests/results.py`` writes what came of the tests that have the mark
-``fault(NAME)`` to ``docs/_build/faults.json``:
+``tests/results.py`` writes what came of the tests of programs, and of those
+that have the mark ``fault(NAME)``, to ``docs/_build/faults.json``:
 
 ``digest``
     of the programs and tests, so that nothing is shown of other ones
 ``python``, ``system``
     where they ran
+``tests``
+    by the id of a test: the ``programs`` that it runs, the ``faults`` that it
+    is about (each a group, a fault and a program), its ``outcome`` (passed,
+    failed, skipped or not run) when it last ran, ``when`` that was (a day),
+    ``why`` it was skipped, and ``instead``: a program that withstands what
+    this one does not
 ``results``
-    a list of members ``group``, ``fault``, ``program``, ``outcome`` (passed,
-    failed, skipped or not run), ``when`` (a day), ``why`` it was skipped, and
-    ``instead``: a program that withstands what this one does not
+    for each ``group``, ``fault`` and ``program`` the worst outcome of a test
+    that is about them, with what else is told of that test
 ``programs``
-    for each program, how many tests that ran it ``passed`` and ``failed``
-    when it was last tested, and ``when`` that was
+    for each program, how many tests that run it ``passed`` and ``failed``, and
+    ``when`` the first of these ran
 
 The page has what is in the file when it is written: at the earliest after the
 tests that a build runs.
@@ -98,7 +103,7 @@ def matrix(members: Members, *, paper: bool = False) -> Iterator[nodes.Node]:
 
     """
     results: list[Result] = members.get("results", [])
-    if not results:
+    if all(result["outcome"] == NOT_RUN for result in results):
         yield nodes.paragraph("", "No test was run for this page.")
         return
     programs = sorted({result["program"] for result in results})
