@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 
 
+# As the C programs sent them: sizeof(DATA) counts the final NUL.
+WIRE = {
+    "_send": b"The sea is calm tonight, the tide is full . . .\0",
+    "_connect": b"Half a league, half a league . . .\0",
+}
 # What receives, a datagram or a stream.
 DATAGRAM = named("_datagram_receive")
 STREAM = named("_stream_accept", "_stream_select")
@@ -43,6 +48,11 @@ def know_nobody(*_: object, **__: object) -> NoReturn:
 
 # What a resolver says that need not be asked: that could take a minute.
 NAMES_UNKNOWN = {"socket.getaddrinfo": know_nobody}
+
+
+def wire(sender: str) -> bytes:
+    """Return the bytes that *sender* sends."""
+    return next(data for end, data in WIRE.items() if sender.endswith(end))
 
 
 def style_of(program: str) -> socket.SocketKind:

@@ -18,6 +18,7 @@ from peers import (
     peer_of,
     style_of,
     taken_by,
+    wire,
 )
 from programs import SENDING, Running, as_nobody, refusal
 
@@ -28,19 +29,10 @@ pytestmark = pytest.mark.usefixtures("empty_directory")
 
 UNIX = [p for p in SENDING if p.startswith("unix_")]
 INET = [p for p in SENDING if p.startswith("inet_")]
-# As the C programs sent them: sizeof(DATA) counts the final NUL.
-WIRE = {
-    "_send": b"The sea is calm tonight, the tide is full . . .\0",
-    "_connect": b"Half a league, half a league . . .\0",
-}
 
 every_sender = pytest.mark.parametrize("program", SENDING)
 every_unix = pytest.mark.parametrize("program", UNIX)
 every_inet = pytest.mark.parametrize("program", INET)
-
-
-def wire(program: str) -> bytes:
-    return next(data for end, data in WIRE.items() if program.endswith(end))
 
 
 def resolver(*hosts: str) -> dict[str, Callable[..., object]]:
