@@ -9,7 +9,7 @@ import socket
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
-from programs import DEADLINE, command_line, named
+from programs import DEADLINE, assert_idle, command_line, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,6 +108,7 @@ def end(
         assert running.finish() == (0, "", "")
         return
     assert running.line() == "Ending connection"
+    assert_idle(running.pid)  # and in interrupt(), beside a silent peer
     with client_of(program, first, host) as last:
         last.sendall(b"last")
         assert running.line() == "-->last"

@@ -182,7 +182,8 @@ class Running:
         (os.killpg if number == signal.SIGINT else os.kill)(self.pid, number)
 
     def interrupt(self) -> Ended:
-        """Press ^C, and wait for the end."""
+        """Press ^C once nothing is left to do, and wait for the end."""
+        assert_idle(self.pid)
         self.signal(signal.SIGINT)
         return self.finish()
 
@@ -293,6 +294,23 @@ def wait_until_blocked(pid: int) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"state {state}")
         os.sched_yield()
+
+
+def assert_idle(pid: int) -> None:
+    """See that a process waits, and does not run even once for a while."""
+    wait_until_blocked(pid)
+    before = times_run(pid)
+    for _ in range(5):  # each takes the system half a millisecond at least
+        os.waitpid(os.posix_spawnp("true", ["true"], os.environ), 0)
+    assert times_run(pid) == before, "it does not idle"
+
+
+def times_run(pid: int) -> int:
+    """Return how often a process was given a processor."""
+    if sys.platform != "linux":
+        return 0
+    with open(f"/proc/{pid}/schedstat") as schedstat:
+        return int(schedstat.read().split()[2])
 
 
 def make_standard(descriptors: tuple[int, int, int], encoding: str) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import inspect
 import selectors
+import signal
 import socket
 from functools import partial
 from itertools import count
@@ -70,7 +71,8 @@ class TestIdling:
         for _ in range(3):
             assert running.line() == "select"
             assert running.line() == "Do something else"
-        status, _, err = running.interrupt()
+        running.signal(signal.SIGINT)
+        status, _, err = running.finish()
         assert (status, err) == (130, "")
 
     def test_is_done_without_a_client(self, running: Running) -> None:
@@ -123,7 +125,8 @@ class TestWithoutAFreeDescriptor:
             assert running.complaint() == self.COMPLAINT
             client.sendall(b"one")
             wait_for(running, "-->one")
-            assert running.interrupt().err == ""
+            running.signal(signal.SIGINT)
+            assert running.finish().err == ""
 
     def test_looks_again_when_a_connection_ends(self) -> None:
         with Running(NAME, replace=accept_but([1])) as running:
@@ -151,7 +154,8 @@ class TestWithoutAFreeDescriptor:
                 assert running.line() == "select"  # the client waits still
                 assert running.line() == "select"  # nobody looks
                 assert running.line() == "Do something else"
-            assert running.interrupt().status == 130
+            running.signal(signal.SIGINT)
+            assert running.finish().status == 130
 
 
 class TestFalseAlarms:
