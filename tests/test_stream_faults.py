@@ -6,15 +6,15 @@ import contextlib
 import errno
 import hashlib
 import importlib
-import itertools
 import os
+import re
 import resource
+import select
 import signal
 import socket
 import struct
 import sys
 import threading
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,8 +28,17 @@ from peers import (
     send_to,
     style_of,
     taken_by,
+    wire,
 )
-from programs import SENDING, Running, die, wait_until_blocked
+from programs import (
+    DEADLINE,
+    ROOT,
+    SENDING,
+    Running,
+    assert_idle,
+    die,
+    wait_until_blocked,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +47,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 CONNECTING = [p for p in SENDING if style_of(p) == socket.SOCK_STREAM]
 TEXT = "Half a league, half a league, half a league onward"
 MANY = 200
+BACKLOG = 128  # listen()'s own; one more gets in
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, after 0 seconds
 FLOOD = 100_000_000  # bytes
 
@@ -61,16 +71,38 @@ def stopped(running: Running) -> Iterator[None]:
     os.kill(running.pid, signal.SIGCONT)
 
 
-def hasty(program: str) -> dict[str, object]:
-    """Return what makes a server try again soon."""
-    module: Any = importlib.import_module(f"ipc_examples.{program}")
-    if hasattr(module, "PAUSE"):
+@contextlib.contextmanager
+def no_free_descriptor(pid: int) -> Iterator[None]:
+    """Keep a process from opening anything."""
+    limit = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    free = next(
+        number
+        for number in range(limit[0])
+        if not os.path.exists(f"/proc/{pid}/fd/{number}")
+    )
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, limit[1]))
+    yield
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
 
-        def tell(_: float) -> None:
-            print("Do something else", flush=True)
 
-        return {"time.sleep": tell}
-    return {"serve": partial(module.serve, idle=0.01)}
+def tell_and_connect(
+    peer: socket.socket,
+    address: object,
+    connect: Callable[..., None] = socket.socket.connect,
+) -> None:
+    print("connecting", flush=True)
+    connect(peer, address)
+    print("connected", flush=True)
+
+
+TELLING = {"socket.socket.connect": tell_and_connect}
+
+
+def assert_kept_waiting(peer: Running) -> None:
+    """See that a TELLING *peer* is in connect(), and stays there."""
+    assert peer.line() == "connecting"
+    assert_idle(peer.pid)
+    assert not select.select([peer.out.descriptor], [], [], 0)[0]
 
 
 def line_beginning(running: Running, start: str) -> str:
@@ -142,7 +174,10 @@ class TestServers:
     @fault("200 peers at once")
     @every_server
     def test_many_at_once(self, program: str) -> None:
-        together = threading.Barrier(MANY)
+        together = threading.Barrier(MANY, timeout=DEADLINE)
+        may_close = threading.Event()
+        if not program.endswith("_select"):  # it serves one at a time
+            may_close.set()
 
         def speak(number: int) -> None:
             with open_socket(program) as peer:
@@ -150,6 +185,7 @@ class TestServers:
                 together.wait()
                 peer.connect(address_in(first))
                 peer.sendall(str(number).encode())
+                may_close.wait(DEADLINE)
 
         with Running(program) as running:
             first = running.line()
@@ -159,7 +195,9 @@ class TestServers:
             ]
             for peer in peers:
                 peer.start()
-            lines = [running.line() for _ in range(2 * MANY)]
+            lines = [running.line() for _ in range(MANY)]
+            may_close.set()
+            lines += [running.line() for _ in range(MANY)]
             for peer in peers:
                 peer.join()
             assert lines.count("Ending connection") == MANY
@@ -223,62 +261,61 @@ class TestServers:
     @fault("a full queue of requests")
     @every_server
     def test_full_backlog(self, program: str) -> None:
+        def come_too_late() -> None:
+            with open_socket(program) as peer:
+                peer.setblocking(True)
+                peer.connect(address_in(first))
+
         with Running(program) as running, contextlib.ExitStack() as stack:
             first = running.line()
             with stopped(running):
-                waiting = fill_backlog(program, address_in(first), stack)
+                for _ in range(BACKLOG + 1):
+                    client = stack.enter_context(client_of(program, first))
+                    client.sendall(TEXT.encode())
+                with Running(come_too_late, replace=TELLING) as late:
+                    assert_kept_waiting(late)
             stack.close()
-            for _ in range(waiting):
-                line_beginning(running, f"-->{TEXT}")
-            send_to(program, first, b"next")
-            assert line_beginning(running, "-->next")
-            assert running.interrupt().status == 130
+            lines = [running.line() for _ in range(2 * (BACKLOG + 1))]
+            assert lines.count("Ending connection") == BACKLOG + 1
+            assert lines.count(f"-->{TEXT}") == BACKLOG + 1
+            send_to(program, first)
+            end(program, running, first)
 
     @pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit(2)")
     @fault("no free descriptor for accept")
     @every_server
     def test_no_free_descriptor(self, program: str) -> None:
-        with Running(program, replace=hasty(program)) as running:
+        module: Any = importlib.import_module(f"ipc_examples.{program}")
+        assert getattr(module, "PAUSE", 1.0) == 1.0
+        with Running(program) as running, contextlib.ExitStack() as stack:
             first = running.line()
+            if program.endswith("_select"):  # its end has the next looked for
+                other = stack.enter_context(client_of(program, first))
+                other.sendall(b"zero")
+                assert running.line() == "-->zero"
             wait_until_blocked(running.pid)
-            limit = resource.prlimit(running.pid, resource.RLIMIT_NOFILE)
-            free = next(
-                number
-                for number in range(limit[0])
-                if not os.path.exists(f"/proc/{running.pid}/fd/{number}")
-            )
-            resource.prlimit(
-                running.pid, resource.RLIMIT_NOFILE, (free, limit[1])
-            )
-            # A server that waits in accept() has a descriptor for one already.
-            send_to(program, first, b"zero")
-            with client_of(program, first) as client:
-                client.sendall(b"one")
+            with no_free_descriptor(running.pid):
+                if program.endswith("_accept"):  # it has one for accept()
+                    send_to(program, first, b"zero")
+                    assert list(shown(running)) == ["zero"]
+                with client_of(program, first) as client:
+                    client.sendall(b"one")
                 told = f"{program}: [Errno {errno.EMFILE}] "
                 assert running.complaint().startswith(told)
-                line_beginning(running, "Do something else")  # no spinning
-                resource.prlimit(running.pid, resource.RLIMIT_NOFILE, limit)
-                line_beginning(running, "-->one")
-            assert running.interrupt().status == 130
+                assert_idle(running.pid)
+            stack.close()
+            line_beginning(running, "-->one")
+            end(program, running, first)
 
 
-def fill_backlog(
-    program: str,
-    address: str | tuple[str, int],
-    stack: contextlib.ExitStack,
-) -> int:
-    """Connect until no request is taken any more; return how many were."""
-    for taken in itertools.count():
-        with contextlib.ExitStack() as new:
-            peer = new.enter_context(open_socket(program))
-            peer.settimeout(0.2)
-            try:
-                peer.connect(address)
-            except (BlockingIOError, TimeoutError):
-                return taken
-            peer.sendall(TEXT.encode())
-            stack.push(new.pop_all())
-    raise AssertionError
+def assert_reports_the_end(
+    program: str, running: Running, peer: socket.socket
+) -> None:
+    """See what *program* says when *peer* breaks off."""
+    peer.accept()[0].close()
+    status, out, err = running.finish()
+    assert (status, out) == (1, "")
+    assert re.fullmatch(rf"{program}: .+\n", err)
 
 
 class TestClients:
@@ -308,25 +345,38 @@ class TestClients:
                 program, *arguments, replace={"MESSAGE": message}
             ) as running,
         ):
-            peer.accept()[0].close()
-            status, out, err = running.finish()
-            assert (status, out) == (1, "")
-            assert err.startswith(f"{program}: ")
-            assert err.count("\n") == 1
+            assert_reports_the_end(program, running, peer)
+
+    @fault("SIGPIPE at its default, and ignored")
+    @every_client
+    @pytest.mark.parametrize("inherited", [signal.SIG_DFL, signal.SIG_IGN])
+    def test_sigpipe(self, program: str, inherited: signal.Handlers) -> None:
+        code = (
+            f"from ipc_examples import {program} as module; "
+            "module.MESSAGE *= 1_000_000; raise SystemExit(module.main())"
+        )
+
+        def start() -> None:
+            signal.signal(signal.SIGPIPE, inherited)
+            os.environ["PYTHONPATH"] = str(ROOT)
+            python = sys.executable
+            os.execl(python, python, "-c", code, *arguments)  # noqa: S606
+
+        with peer_of(program) as (peer, arguments), Running(start) as running:
+            assert_reports_the_end(program, running, peer)
 
     @fault("a full queue of requests")
     @every_client
     def test_full_backlog(self, program: str) -> None:
-        wire = b"Half a league, half a league . . .\0"
         with (
             peer_of(program) as (peer, arguments),
-            contextlib.ExitStack() as waiting,
+            open_socket(program) as first,
         ):
-            peer.listen(0)
-            fill_backlog(program, peer.getsockname(), waiting)
-            with Running(program, *arguments) as running:
-                wait_until_blocked(running.pid)
-                waiting.close()
-                while taken_by(peer) != wire:
-                    pass
-                assert running.finish() == (0, "", "")
+            peer.listen(0)  # room for one
+            first.connect(peer.getsockname())
+            with Running(program, *arguments, replace=TELLING) as running:
+                assert_kept_waiting(running)
+                first.close()
+                assert taken_by(peer) == b""
+                assert taken_by(peer) == wire(program)
+                assert running.finish() == (0, "connected\n", "")
