@@ -21,10 +21,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def empty_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Change to an empty directory; at the end it must be empty again."""
+    """Change to an empty directory; at the end it must be empty again.
+
+    It is the place for temporary files as well.
+    """
     with tempfile.TemporaryDirectory(prefix="ipc-") as directory:
         monkeypatch.chdir(directory)
+        monkeypatch.setenv("TMPDIR", directory)
+        monkeypatch.setattr(tempfile, "tempdir", None)  # it asks TMPDIR anew
         yield
         left = os.listdir(directory)
         monkeypatch.undo()
         assert not left
+
+
+@pytest.fixture(autouse=True)
+def no_file_after_a_fault(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("fault"):
+        request.getfixturevalue("empty_directory")
