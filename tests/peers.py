@@ -24,6 +24,7 @@ WIRE = {
     "_send": b"The sea is calm tonight, the tide is full . . .\0",
     "_connect": b"Half a league, half a league . . .\0",
 }
+LONGEST = ("x" * 107, "x" + "ü" * 53)  # 107 bytes each
 # What receives, a datagram or a stream.
 DATAGRAM = named("_datagram_receive")
 STREAM = named("_stream_accept", "_stream_select")

@@ -275,6 +275,21 @@ def as_nobody(program: str, *arguments: str) -> Callable[[], object]:
     return run
 
 
+def in_removed_directory(
+    program: str, *arguments: str
+) -> Callable[[], object]:
+    """Return a run of *program* where its working directory is no more."""
+
+    def run() -> None:
+        os.mkdir("gone")
+        os.chdir("gone")
+        os.rmdir("../gone")
+        sys.argv = [f"{program}.py", *arguments]
+        runpy.run_path(str(FILES[program]), run_name="__main__")
+
+    return run
+
+
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import runpy
 import signal
 import socket
 import struct
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from peers import (
     DATAGRAM,
+    LONGEST,
     NAMES_UNKNOWN,
     STREAM,
     client_of,
@@ -21,7 +20,13 @@ from peers import (
     needs_ipv6,
     send_to,
 )
-from programs import FILES, RECEIVING, Running, as_nobody, refusal
+from programs import (
+    RECEIVING,
+    Running,
+    as_nobody,
+    in_removed_directory,
+    refusal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,12 +79,25 @@ def make_link(path: str) -> None:
     os.symlink("nowhere", path)
 
 
+def make_link_to_socket(path: str) -> None:
+    bind_and_close("stale")
+    os.symlink("stale", path)
+
+
+def remove_link_and_socket(path: str) -> None:
+    os.unlink(path)
+    os.unlink("stale")
+
+
 @pytest.fixture(
     params=[
         pytest.param((bind_and_close, os.unlink), id="stale socket"),
         pytest.param((make_file, os.unlink), id="file"),
         pytest.param((os.mkdir, os.rmdir), id="directory"),
         pytest.param((make_link, os.unlink), id="dangling link"),
+        pytest.param(
+            (make_link_to_socket, remove_link_and_socket), id="link to socket"
+        ),
     ]
 )
 def taken(request: pytest.FixtureRequest) -> Iterator[str]:
@@ -289,10 +307,14 @@ class TestPaths:
 
     @pytest.mark.fault("a path of 107 bytes")
     @every_unix
-    def test_may_have_107_bytes(self, program: str) -> None:
-        with Running(program, "x" * 107) as running:
-            assert running.line() == first_line(program, "x" * 107)
-            assert running.interrupt() == (130, "", "")
+    @pytest.mark.parametrize("path", LONGEST, ids=ascii)
+    def test_may_have_107_bytes(self, program: str, path: str) -> None:
+        with Running(program, path) as running:
+            first = running.line()
+            assert first == first_line(program, path)
+            send_to(program, first, b"one")
+            assert running.line() == "-->one"
+            end(program, running, first)
 
     @pytest.mark.fault("a path of 108 bytes, or in no directory")
     @every_unix
@@ -300,6 +322,7 @@ class TestPaths:
         ("path", "why"),
         [
             ("x" * 108, "AF_UNIX path too long"),
+            ("ü" * 54, "AF_UNIX path too long"),  # 108 bytes
             ("", "No such file or directory"),
             ("nowhere/socket", "No such file or directory"),
         ],
@@ -331,14 +354,7 @@ class TestPaths:
     @pytest.mark.fault("a working directory that was removed")
     @every_unix
     def test_may_lead_nowhere_any_more(self, program: str) -> None:
-        def run() -> None:
-            os.mkdir("gone")
-            os.chdir("gone")
-            os.rmdir("../gone")
-            sys.argv = [program]
-            runpy.run_path(str(FILES[program]), run_name="__main__")
-
-        with Running(run) as running:
+        with Running(in_removed_directory(program)) as running:
             status, out, err = running.finish()
         assert (status, out) == (1, "")
         assert re.fullmatch(rf"{program}: .*No such file or directory\n", err)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from peers import (
+    LONGEST,
     LOOPBACK,
     NAMES_UNKNOWN,
     needs_ipv6,
@@ -20,7 +21,13 @@ from peers import (
     taken_by,
     wire,
 )
-from programs import SENDING, Running, as_nobody, refusal
+from programs import (
+    SENDING,
+    Running,
+    as_nobody,
+    in_removed_directory,
+    refusal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,13 +103,45 @@ def test_can_be_interrupted(program: str) -> None:
 class TestPaths:
     @pytest.mark.fault("a path of 107 bytes")
     @every_unix
-    def test_may_have_107_bytes(self, program: str) -> None:
+    @pytest.mark.parametrize("path", LONGEST, ids=ascii)
+    def test_may_have_107_bytes(self, program: str, path: str) -> None:
         with (
-            peer_of(program, path="x" * 107) as (peer, arguments),
+            peer_of(program, path=path) as (peer, arguments),
             Running(program, *arguments) as running,
         ):
             assert taken_by(peer) == wire(program)
             assert running.finish() == (0, "", "")
+
+    @pytest.mark.fault("a path that is not ASCII")
+    @every_unix
+    def test_may_be_in_any_language(self, program: str) -> None:
+        with (
+            peer_of(program, path="Küste") as (peer, arguments),
+            Running(program, *arguments) as running,
+        ):
+            assert taken_by(peer) == wire(program)
+            assert running.finish() == (0, "", "")
+
+    @pytest.mark.fault("a symbolic link as path")
+    @every_unix
+    def test_may_be_a_link(self, program: str) -> None:
+        os.symlink("peer", "link")
+        with (
+            peer_of(program) as (peer, _),
+            Running(program, "link") as running,
+        ):
+            assert taken_by(peer) == wire(program)
+            assert running.finish() == (0, "", "")
+        assert "No such file" in refusal(program, "link")
+        os.unlink("link")
+
+    @pytest.mark.fault("a working directory that was removed")
+    @every_unix
+    def test_may_lead_nowhere_any_more(self, program: str) -> None:
+        with Running(in_removed_directory(program, "peer")) as running:
+            status, out, err = running.finish()
+        assert (status, out) == (1, "")
+        assert re.fullmatch(rf"{program}: .*No such file or directory\n", err)
 
     @pytest.mark.fault("a path of 108 bytes, or to nothing")
     @every_unix
@@ -110,6 +149,7 @@ class TestPaths:
         ("path", "why"),
         [
             pytest.param("x" * 108, "AF_UNIX path too long", id="too long"),
+            pytest.param("ü" * 54, "AF_UNIX path too long", id="108 bytes"),
             pytest.param("", "", id="empty"),
             pytest.param("nothing", "No such file", id="nothing"),
         ],
@@ -143,6 +183,11 @@ class TestPaths:
         open("file", "x").close()
         assert "Connection refused" in refusal(program, "file")
         os.unlink("file")
+
+    @pytest.mark.fault("a directory as path")
+    @every_unix
+    def test_must_not_lead_to_a_directory(self, program: str) -> None:
+        assert "Connection refused" in refusal(program, ".")
 
     @pytest.mark.fault("a socket of the other style")
     @every_unix
