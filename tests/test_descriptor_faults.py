@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import functools
 import os
 import re
 import resource
 import runpy
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from peers import peer_of
+from peers import STREAM, end, open_socket, peer_of, send_to, taken_by, wire
 from programs import (
     DEADLINE,
     FILES,
@@ -23,6 +26,7 @@ from programs import (
     RECEIVING,
     SENDING,
     Running,
+    assert_idle,
     command_line,
 )
 
@@ -39,11 +43,15 @@ fault = pytest.mark.fault
 
 @contextlib.contextmanager
 def command_of(program: str) -> Iterator[list[str]]:
-    """Yield a program's file and its arguments, for one run."""
+    """Yield a program's file and its arguments, for one run.
+
+    A sender that ended well must have delivered what it sends.
+    """
     file = str(FILES[program])
     if program in SENDING:
-        with peer_of(program) as (_, arguments):
+        with peer_of(program) as (peer, arguments):
             yield [file, *arguments]
+            assert taken_by(peer) == wire(program)
     else:
         line = command_line(program, COUNT="1").rpartition(" | ")[2]
         yield [file, *shlex.split(line)[2:]]
@@ -60,14 +68,43 @@ def told(program: str) -> str:
     return rf"(({program}{others}): .*\n)*"
 
 
+def close(number: int) -> None:
+    """Close a standard stream, as Python finds it closed at its start."""
+    os.close(number)
+    setattr(sys, STREAMS[number], None)
+
+
+@functools.cache
+def usual_output(program: str) -> str:
+    with command_of(program) as command:
+        action = functools.partial(run, command)
+        with Running(action, stdin=STDIN) as running:
+            status, out, err = running.finish()
+    assert (status, err) == (0, "")
+    return without_times(out)
+
+
+def speak_and_be_left(program: str, address: str | tuple[str, int]) -> None:
+    """Say one thing to a receiver; see that a server ends the connection."""
+    with open_socket(program) as peer:
+        peer.connect(address)
+        peer.sendall(b"one")
+        if program in STREAM:
+            peer.shutdown(socket.SHUT_WR)
+            assert peer.recv(1) == b""
+
+
+def without_times(output: str) -> str:
+    return re.sub(r" *\d+\.\d", "", output)
+
+
 @pytest.mark.parametrize("number", range(3), ids=STREAMS)
 class TestClosedAtStart:
     @fault("standard input, output or error closed at start")
     @pytest.mark.parametrize("program", FINISHING + SENDING)
     def test_finishes(self, program: str, number: int) -> None:
         def start() -> None:
-            os.close(number)
-            setattr(sys, STREAMS[number], None)
+            close(number)
             run(command)
 
         with (
@@ -75,37 +112,46 @@ class TestClosedAtStart:
             Running(start, stdin=STDIN) as running,
         ):
             status, out, err = running.finish()
-        assert re.fullmatch(told(program), err)
-        assert err or status == 0
-        assert out or err or program in SENDING or number == 1
+        if err and number < 2:  # it cannot do without
+            assert (status, out) == (1, "")
+            assert re.fullmatch(
+                rf"({program}|wc): .*Bad file descriptor\n", err
+            )
+        else:
+            usual = "" if number == 1 else usual_output(program)
+            assert (status, without_times(out), err) == (0, usual, "")
 
     @fault("standard input, output or error closed at start")
     @pytest.mark.parametrize("program", RECEIVING)
     def test_waits_for_a_peer(self, program: str, number: int) -> None:
-        ready, begun = os.pipe()
+        ready, bound = os.pipe()
+        bind = socket.socket.bind
+
+        def bind_and_tell(receiver: socket.socket, address: object) -> None:
+            bind(receiver, address)  # type: ignore[arg-type]
+            os.write(bound, f"{receiver.getsockname()!r}\n".encode())
 
         def start() -> None:
-            os.close(number)
-            setattr(sys, STREAMS[number], None)
-            install = signal.signal
-
-            def install_and_tell(*handler: object) -> object:
-                before = install(*handler)  # type: ignore[arg-type]
-                os.write(begun, b".")
-                return before
-
-            signal.signal = install_and_tell  # type: ignore[assignment]
+            close(number)
             run(command)
 
+        replace = {"socket.socket.bind": bind_and_tell}
         with (
             command_of(program) as command,
-            Running(start) as running,
+            Running(start, replace=replace) as running,
             open(ready, "rb", 0) as notice,
         ):
-            os.close(begun)
-            assert notice.read(1)
-            status, _, err = running.interrupt()
-        assert (status, err) == (130, "")
+            os.close(bound)
+            address = ast.literal_eval(notice.readline().decode())
+            peers = 2 if program in STREAM else 1
+            for _ in range(peers):
+                assert_idle(running.pid)
+                speak_and_be_left(program, address)
+            status, out, err = (
+                running.interrupt() if program in STREAM else running.finish()
+            )
+        assert (status, err) == (130 if program in STREAM else 0, "")
+        assert out.count("-->one\n") == (0 if number == 1 else peers)
 
 
 @pytest.mark.parametrize("program", FINISHING + RECEIVING)
@@ -113,7 +159,10 @@ class TestUselessOutput:
     # Python itself adds a note when it cannot write the rest at the end.
     NOTE = r"(Exception ignored.*\n(OSError|BrokenPipeError): .*\n)?"
 
-    def told_to(self, program: str, stdout: int) -> str:
+    def ended(
+        self, program: str, stdout: int, *, sigpipe_ignored: bool = False
+    ) -> tuple[int, str]:
+        """Return the status of *program* and what it says of *stdout*."""
         with command_of(program) as command:
             ended = subprocess.run(
                 [sys.executable, "-I", *command],
@@ -122,11 +171,11 @@ class TestUselessOutput:
                 stderr=subprocess.PIPE,
                 timeout=DEADLINE,
                 check=False,
+                restore_signals=not sigpipe_ignored,
             )
-        assert ended.returncode in (1, 120)
         error = ended.stderr.decode()
         assert re.fullmatch(rf"{told(program)}{self.NOTE}", error)
-        return error
+        return ended.returncode, error
 
     @pytest.mark.skipif(
         not os.path.exists("/dev/full"), reason="needs /dev/full"
@@ -134,23 +183,25 @@ class TestUselessOutput:
     @fault("output to a full device")
     def test_full_device(self, program: str) -> None:
         with open("/dev/full", "wb") as full:
-            error = self.told_to(program, full.fileno())
+            status, error = self.ended(program, full.fileno())
+        assert status in (1, 120)
         assert "No space left" in error or error == "wc: write error\n"
 
     @fault("output that nobody reads any more")
-    def test_closed_pipe(self, program: str) -> None:
+    @fault("SIGPIPE at its default, and ignored")
+    @pytest.mark.parametrize("ignored", [False, True])
+    def test_closed_pipe(self, program: str, *, ignored: bool) -> None:
         reader, writer = os.pipe()
         os.close(reader)
         with open(writer, "wb") as closed:
-            if program == "pipeline":  # SIGPIPE ends its second program
-                with command_of(program) as command:
-                    ended = subprocess.run(
-                        [sys.executable, *command], stdout=closed, check=False
-                    )
-                assert ended.returncode == 128 + signal.SIGPIPE
-            else:
-                error = self.told_to(program, closed.fileno())
-                assert "Broken pipe" in error
+            status, error = self.ended(
+                program, closed.fileno(), sigpipe_ignored=ignored
+            )
+        if program == "pipeline":  # its second program ends as in a shell
+            assert (status, error) == (128 + signal.SIGPIPE, "")
+        else:
+            assert status in (1, 120)
+            assert "Broken pipe" in error
 
 
 @fault("descriptors beyond 1023")
@@ -174,8 +225,10 @@ def test_many_descriptors(program: str) -> None:
         Running(start, stdin=STDIN) as running,
     ):
         if program in RECEIVING:
-            running.line()
-            assert running.interrupt() == (130, "", "")
+            first = running.line()
+            send_to(program, first, b"one")
+            assert running.line() == "-->one"
+            end(program, running, first)
             return
         status, out, err = running.finish()
     if err:

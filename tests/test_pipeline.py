@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
-from programs import Running
+from programs import FILES, Running
 
 from ipc_examples import pipeline
 
@@ -65,6 +66,19 @@ def test_runs_the_second_though_the_first_cannot() -> None:
 def test_an_endless_first_ends_with_the_second() -> None:
     with Running(NAME, "yes", "head -n 1") as running:
         assert running.finish() == (0, "y\n", "")
+
+
+@pytest.mark.slow
+@pytest.mark.fault("SIGPIPE at its default, and ignored")
+@pytest.mark.parametrize("ignored", [False, True])
+def test_both_find_sigpipe_at_its_default(*, ignored: bool) -> None:
+    ended = subprocess.run(
+        [sys.executable, FILES[NAME], "yes", "head -n 1"],
+        capture_output=True,
+        check=False,
+        restore_signals=not ignored,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"y\n", b"")
 
 
 def test_the_first_does_not_read_the_pipe_instead_of_a_closed_input() -> None:

@@ -307,7 +307,7 @@ class TestPaths:
 
     @pytest.mark.fault("a path of 107 bytes")
     @every_unix
-    @pytest.mark.parametrize("path", LONGEST, ids=ascii)
+    @pytest.mark.parametrize("path", LONGEST, ids=["ASCII", "UTF-8"])
     def test_may_have_107_bytes(self, program: str, path: str) -> None:
         with Running(program, path) as running:
             first = running.line()

@@ -103,7 +103,7 @@ def test_can_be_interrupted(program: str) -> None:
 class TestPaths:
     @pytest.mark.fault("a path of 107 bytes")
     @every_unix
-    @pytest.mark.parametrize("path", LONGEST, ids=ascii)
+    @pytest.mark.parametrize("path", LONGEST, ids=["ASCII", "UTF-8"])
     def test_may_have_107_bytes(self, program: str, path: str) -> None:
         with (
             peer_of(program, path=path) as (peer, arguments),
