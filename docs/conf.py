@@ -31,6 +31,7 @@ extensions = [
     "llms",
     "myst_parser",
     "notfound.extension",
+    "paper",
     "runs",
     "sphinx.ext.intersphinx",
     "sphinx_codeautolink",
@@ -82,5 +83,16 @@ html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", "")
 notfound_urls_prefix = urlsplit(html_baseurl).path or "/"
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
+
+# The books.
 epub_show_urls = "no"
 latex_documents = [("index", "ipc.tex", project, author, "manual")]
+latex_additional_files = ["_templates/paper.sty"]
+latex_domain_indices = False
+latex_show_pagerefs = True
+latex_show_urls = "footnote"
+latex_elements = {
+    "extraclassoptions": "oneside,openany",
+    "fncychap": "",
+    "preamble": r"\usepackage{paper}",
+}

@@ -17,7 +17,7 @@ import recording
 from autodoc2.render.rst_ import RstRenderer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from autodoc2.utils import ItemData
     from recording import Recording
@@ -41,6 +41,13 @@ def listing(program: str) -> Iterator[str]:
     yield from (f".. literalinclude:: /../ipc_examples/{program}.py", "")
 
 
+def only(expression: str, lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines for those builders alone that an expression tells."""
+    yield from (f".. only:: {expression}", "")
+    yield from (f"   {line}" if line else "" for line in lines)
+    yield ""
+
+
 class ProgramRenderer(RstRenderer):
     """autodoc2's reST, without its headings, summaries and guesses."""
 
@@ -55,7 +62,13 @@ class ProgramRenderer(RstRenderer):
             if child["type"] != "module":
                 yield from self.render_item(child["full_name"])
         if "." in name:
-            yield from self._listing_and_runs(title)
+            yield from only("not builder_html", self._where_listed(title))
+            yield from only("builder_html", self._listing_and_runs(title))
+
+    def _where_listed(self, program: str) -> Iterator[str]:
+        """Yield where a book, which prints each program once, does that."""
+        there = f":ref:`{program}.py <listing-of-{program}>`"
+        yield f"The whole program: {there}."
 
     def _listing_and_runs(self, program: str) -> Iterator[str]:
         """Yield the program, its runs, whom it met in them, and its test."""

@@ -59,7 +59,7 @@ LEGEND = (
     " it possible; data came with it if the arrow is solid."
 )
 IN_WORDS = "The same in words"
-ROWS_A_PAGE = 32
+ROWS_A_PAGE = 40
 # In LaTeX: no page ends between what stands before and what follows.
 TOGETHER = r"\nopagebreak"
 logger = logging.getLogger(__name__)
@@ -262,15 +262,21 @@ class OnPaper(SphinxPostTransform):
     formats = ("latex", "man", "texinfo", "text")
 
     def run(self, **_: object) -> None:
-        """Put the parts of figures one below the other."""
+        """Put the parts of figures one below the other.
+
+        Paper has no room for words that say what the drawings of moments do.
+        """
         for figure in list(self.document.findall(nodes.figure)):
             if "moments" in figure["classes"]:
                 *parts, caption = figure.children
                 strong = nodes.strong("", "", *caption.children)
                 target = nodes.target("", "", ids=figure["ids"])
-                title = nodes.paragraph("", "", strong)
+                title = nodes.paragraph("", "", target, strong)
+                apart = nodes.raw("", r"\par", format="latex")
                 glue = nodes.raw("", TOGETHER, format="latex")
-                figure.replace_self([target, title, glue, *parts])
+                said = figure.next_node(words, descend=False, siblings=True)
+                figure.parent.remove(said)
+                figure.replace_self([apart, title, glue, *parts])
         for node in list(self.document.findall(words)):
             node.replace_self(node.children)
 
@@ -308,7 +314,8 @@ def _draw_on_paper(translator: LaTeXTranslator, node: drawing) -> None:
 
 
 def _look_on_paper(_app: Sphinx, config: Config) -> None:
-    config.latex_elements.setdefault("preamble", LOOKS)
+    preamble = config.latex_elements.get("preamble", "")
+    config.latex_elements["preamble"] = preamble + LOOKS
 
 
 def _nothing(_translator: object, _node: nodes.Node) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.util.typing import ExtensionMetadata
 
+PAGES = "reference/api/ipc_examples/ipc_examples."
 logger = logging.getLogger(__name__)
 
 
@@ -49,15 +50,25 @@ class AboutPrograms(SphinxTransform):
                 captioned = listing.parent.get("literal_block")
                 block = listing.parent if captioned else listing
                 block["ids"].append(f"{file.stem}-py")
+                self.label(file)
                 line = nodes.paragraph("", classes=["about-program"])
                 line += self.parts(file.stem)
                 block.parent.insert(block.parent.index(block) + 1, line)
 
+    def label(self, file: Path) -> None:
+        """Let the pages of the programs refer to a chapter's listing."""
+        if not self.env.docname.startswith(PAGES):
+            self.env.domains.standard_domain.note_hyperlink_target(
+                f"listing-of-{file.stem}",
+                self.env.docname,
+                f"{file.stem}-py",
+                file.name,
+            )
+
     def parts(self, program: str) -> Iterator[nodes.Node]:
-        """Yield what the line has to say."""
+        """Yield what the line has to say; files and tests are not in books."""
         file = f"{program}.py"
-        page = f"reference/api/ipc_examples/ipc_examples.{program}"
-        yield addnodes.download_reference(
+        download = addnodes.download_reference(
             "",
             "",
             nodes.Text(f"Download {file}"),
@@ -65,12 +76,12 @@ class AboutPrograms(SphinxTransform):
             refdomain="",
             classes=["download"],
         )
-        if self.env.docname != page:
-            yield nodes.Text(" · ")
+        yield on_site(download, nodes.Text(" · "))
+        if self.env.docname != page(program):
             yield self.link("py", "mod", f"ipc_examples.{program}", "Its page")
-        yield nodes.Text(" · ")
-        yield self.link("std", "ref", f"test-of-{program}", "Its test")
-        yield nodes.Text(" · ")
+            yield nodes.Text(" · ")
+        test = self.link("std", "ref", f"test-of-{program}", "Its test")
+        yield on_site(test, nodes.Text(" · "))
         yield verified(program=program)
 
     def link(
@@ -87,6 +98,16 @@ class AboutPrograms(SphinxTransform):
             refexplicit=True,
             refwarn=True,
         )
+
+
+def page(program: str) -> str:
+    """Return the name of a program's page."""
+    return f"{PAGES}{program}"
+
+
+def on_site(*parts: nodes.Node) -> nodes.Node:
+    """Return what is on the site alone."""
+    return addnodes.only("", *parts, expr="builder_html")
 
 
 class SayVerified(SphinxPostTransform):

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: 0BSD
+"""Makes a book of the pages, for LaTeX; ``_templates/paper.sty`` is its looks.
+
+Each page is a chapter. The front page's own words come first, then a part for
+each of its lists of pages. What can be printed on one page is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+
+FOREWORD = "About this book"
+LINES_A_PAGE = 56  # of a listing
+CHARACTERS_A_LINE = 90  # of text
+FIRST_LINES = 16  # that stand below one another where a listing is longer
+UNSEEN = (nodes.Invisible, nodes.raw)
+
+
+def raw(text: str) -> nodes.raw:
+    """Return a piece of LaTeX."""
+    return nodes.raw("", text, format="latex")
+
+
+class Chapters(SphinxPostTransform):
+    """Takes the pages out of the front page's last section."""
+
+    default_priority = 5
+    formats = ("latex",)
+
+    def run(self, **_: object) -> None:
+        """Put all of them below the document's title."""
+        book = next(self.document.findall(nodes.section))
+        toctrees = self.env.get_doctree(self.env.docname).findall(
+            addnodes.toctree
+        )
+        parts: list[nodes.Node] = []
+        for toctree, pages in zip(toctrees, list(lists(book)), strict=True):
+            parts += [raw(rf"\part{{{toctree['caption']}}}"), *pages.children]
+            pages.parent.remove(pages)
+            for page, (title, _) in zip(
+                pages, toctree["entries"], strict=True
+            ):
+                if title:
+                    heading = next(page.findall(nodes.title))
+                    heading[:] = [nodes.Text(title)]
+        title, *words = book.children
+        front = nodes.section("", nodes.title("", FOREWORD), *words)
+        front["ids"] = ["foreword"]
+        book[:] = [title, front, *parts]
+
+
+def lists(book: nodes.Element) -> Iterator[nodes.Element]:
+    """Yield what holds the pages of each of the front page's lists."""
+    for child in book.children:
+        if isinstance(child, addnodes.start_of_file):
+            continue
+        if isinstance(child, nodes.Element):
+            if "toctree-wrapper" in child.get("classes", ()):
+                yield child
+            else:
+                yield from lists(child)
+
+
+class ManualsByName(SphinxPostTransform):
+    """Prints no address of what manuals list by the name that is printed."""
+
+    default_priority = 300  # before addresses become footnotes
+    formats = ("latex",)
+
+    def run(self, **_: object) -> None:
+        """Make a link that Sphinx does not see of each such reference."""
+        projects = self.config.intersphinx_mapping.values()
+        manuals = tuple(address for _, (address, _) in projects)
+        manpages = self.config.manpages_url.partition("{")[0]
+        for link in list(self.document.findall(nodes.reference)):
+            address = link.get("refuri", "")
+            if address.startswith((*manuals, manpages)):
+                begin = raw(rf"\sphinxhref{{{address}}}{{".replace("#", r"\#"))
+                link.replace_self([begin, *link.children, raw("}")])
+
+
+class Together(SphinxPostTransform):
+    """Lets no page end inside what has room on one."""
+
+    default_priority = 600
+    formats = ("latex",)
+
+    def run(self, **_: object) -> None:
+        """Ask before each listing and each transcript for its height."""
+        for block in list(self.document.findall(is_block)):
+            ask(block, sum(map(height, block.findall(nodes.literal_block))))
+
+
+def is_block(node: nodes.Node) -> bool:
+    """Tell whether a node is a transcript, or a listing with its caption."""
+    if isinstance(node, nodes.literal_block):
+        return not isinstance(node.parent, nodes.container)
+    return isinstance(node, nodes.container) and (
+        "literal_block" in node or "transcript" in node["classes"]
+    )
+
+
+def ask(block: nodes.Element, lines: int) -> None:
+    """Start a new page before a block unless there is room for its lines.
+
+    What introduces it goes with it, as far as there is room.
+    """
+    if lines > LINES_A_PAGE:
+        lines = FIRST_LINES
+    while (before := above(block)) and introduces(before):
+        if lines + height(before) > LINES_A_PAGE:
+            break
+        lines += height(before)
+        block = before.parent if isinstance(before, nodes.title) else before
+    place = block.parent.index(block)
+    while place and isinstance(block.parent[place - 1], nodes.target):
+        place -= 1
+    block.parent.insert(place, raw(rf"\Needspace{{{lines}\listingskip}}"))
+
+
+def height(node: nodes.Element) -> int:
+    """Return about how many lines of a listing have room in its place."""
+    text = node.astext()
+    if isinstance(node, nodes.literal_block):
+        return text.count("\n") + 3
+    return len(text) // CHARACTERS_A_LINE + 2
+
+
+def above(node: nodes.Element) -> nodes.Element | None:
+    """Return what is printed before a node, at the same level."""
+    before = node.parent[: node.parent.index(node)]
+    visible = [n for n in before if not isinstance(n, UNSEEN)]
+    return visible[-1] if visible else None
+
+
+def introduces(node: nodes.Element) -> bool:
+    """Tell whether a node belongs on the page of what follows."""
+    if isinstance(node, nodes.paragraph):
+        heading = isinstance(above(node), nodes.title)
+        return heading or node.astext().endswith(":")
+    return isinstance(node, (nodes.title, nodes.literal_block))
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the transforms."""
+    app.add_post_transform(Chapters)
+    app.add_post_transform(ManualsByName)
+    app.add_post_transform(Together)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
