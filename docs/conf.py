@@ -23,6 +23,7 @@ extensions = [
     "assets",
     "autodoc2",
     "differences",
+    "ebook",
     "examples",
     "faults",
     "figure_list",
@@ -85,7 +86,10 @@ pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
 
 # The books.
+epub_basename = "ipc-examples"
 epub_show_urls = "no"
+epub_tocdepth = 2
+epub_tocscope = "includehidden"
 latex_documents = [("index", "ipc.tex", project, author, "manual")]
 latex_additional_files = ["_templates/paper.sty"]
 latex_domain_indices = False

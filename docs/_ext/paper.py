@@ -123,7 +123,7 @@ def ask(block: nodes.Element, lines: int) -> None:
         lines += height(before)
         block = before.parent if isinstance(before, nodes.title) else before
     place = block.parent.index(block)
-    while place and isinstance(block.parent[place - 1], nodes.target):
+    while place and isinstance(block.parent[place - 1], nodes.Invisible):
         place -= 1
     block.parent.insert(place, raw(rf"\Needspace{{{lines}\listingskip}}"))
 

@@ -349,6 +349,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_post_transform(MarkListings)
     app.add_post_transform(OnPaper)
     app.add_css_file("recording.css")
+    app.add_css_file("stepper.css")
     app.add_js_file("stepper.js")
     app.connect("config-inited", _look_on_paper)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -514,4 +514,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_directive("transcript", TranscriptDirective)
     app.add_post_transform(ShowValues)
     app.add_css_file("transcript.css")
+    app.add_css_file("side-by-side.css")
     return {"parallel_read_safe": True, "parallel_write_safe": True}
