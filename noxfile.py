@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: 0BSD
 """The project's sessions: ``nox --list`` shows them."""
 
+import re
+import shutil
 from pathlib import Path
 
 import nox
@@ -13,6 +15,15 @@ nox.options.sessions = ["docs", "lint", "types"]
 
 BUILD = Path("docs/_build")
 DOCTREES = BUILD / "doctrees"
+BOOKS = BUILD / "books"
+EPUBCHECK = "/usr/share/java/epubcheck.jar"  # Debian's
+# What is 5 points too wide or too high, leads nowhere, or has no glyph.
+TEX_FAULT = re.compile(
+    r"""^(?: Overfull[ ].box[ ]\((?:[5-9]|\d\d)
+           | .*(?: undefined | multiply[ -]defined | Missing[ ]character )
+        ).*""",
+    re.MULTILINE | re.VERBOSE,
+)
 
 
 def install(session: nox.Session, group: str) -> None:
@@ -51,16 +62,41 @@ def live(session: nox.Session) -> None:
 
 @nox.session
 def books(session: nox.Session) -> None:
-    """Make the EPUB and the PDF, or the one that is named: epub, pdf."""
+    """Make and check the books, or those that are named: epub, html, pdf."""
     install(session, "docs")
-    wanted = session.posargs or ["epub", "pdf"]
-    if "epub" in wanted:
-        build(session, "epub")
-    if "pdf" in wanted:
-        build(session, "latex")
-        with session.chdir(BUILD / "latex"):
-            quietly = ("-pdf", "-silent", "-interaction=nonstopmode")
-            session.run("latexmk", *quietly, "ipc.tex", external=True)
+    BOOKS.mkdir(parents=True, exist_ok=True)
+    makers = {"epub": make_epub, "html": make_zip, "pdf": make_pdf}
+    for name in session.posargs or makers:
+        makers[name](session)
+    session.log(f"The books are in {BOOKS}")
+
+
+def make_epub(session: nox.Session) -> None:
+    """Make the EPUB, and let a checker find nothing wrong with it."""
+    build(session, "epub")
+    book = shutil.copy(BUILD / "epub" / "ipc-examples.epub", BOOKS)
+    check = ("java", "-jar", EPUBCHECK, "--failonwarnings", "--quiet")
+    session.run(*check, str(book), external=True)
+
+
+def make_zip(session: nox.Session) -> None:
+    """Zip the site, which can be read from a disk."""
+    build(session, "html")
+    shutil.make_archive(str(BOOKS / "ipc-examples"), "zip", BUILD, "html")
+
+
+def make_pdf(session: nox.Session) -> None:
+    """Make the PDF, and look in TeX's log for what does not show at once."""
+    build(session, "latex")
+    with session.chdir(BUILD / "latex"):
+        quietly = ("-pdf", "-silent", "-interaction=nonstopmode")
+        unbroken_lines = {"max_print_line": "1000", "LATEXOPTS": ""}
+        latexmk = ("latexmk", *quietly, "ipc-examples.tex")
+        session.run(*latexmk, external=True, env=unbroken_lines)
+    log = BUILD / "latex" / "ipc-examples.log"
+    if faults := TEX_FAULT.findall(log.read_text("utf-8", "replace")):
+        session.error("\n".join(faults))
+    shutil.copy(log.with_suffix(".pdf"), BOOKS)
 
 
 @nox.session

@@ -97,11 +97,13 @@ class Together(SphinxPostTransform):
 
     def run(self, **_: object) -> None:
         """Ask before each listing and each transcript for its height."""
-        for block in list(self.document.findall(is_block)):
-            ask(block, sum(map(height, block.findall(nodes.literal_block))))
+        for block in list(self.document.findall(nodes.Element)):
+            if is_block(block):
+                listings = block.findall(nodes.literal_block)
+                ask(block, sum(map(height, listings)))
 
 
-def is_block(node: nodes.Node) -> bool:
+def is_block(node: nodes.Element) -> bool:
     """Tell whether a node is a transcript, or a listing with its caption."""
     if isinstance(node, nodes.literal_block):
         return not isinstance(node.parent, nodes.container)
@@ -121,7 +123,7 @@ def ask(block: nodes.Element, lines: int) -> None:
         if lines + height(before) > LINES_A_PAGE:
             break
         lines += height(before)
-        block = before.parent if isinstance(before, nodes.title) else before
+        block = before
     place = block.parent.index(block)
     while place and isinstance(block.parent[place - 1], nodes.Invisible):
         place -= 1
@@ -137,10 +139,15 @@ def height(node: nodes.Element) -> int:
 
 
 def above(node: nodes.Element) -> nodes.Element | None:
-    """Return what is printed before a node, at the same level."""
-    before = node.parent[: node.parent.index(node)]
-    visible = [n for n in before if not isinstance(n, UNSEEN)]
-    return visible[-1] if visible else None
+    """Return what is printed before a node, or before its section."""
+    if isinstance(node, nodes.title):
+        node = node.parent
+    for before in reversed(node.parent[: node.parent.index(node)]):
+        if isinstance(before, nodes.Element) and not isinstance(
+            before, UNSEEN
+        ):
+            return before
+    return None
 
 
 def introduces(node: nodes.Element) -> bool:

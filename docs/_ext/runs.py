@@ -274,7 +274,7 @@ class OnPaper(SphinxPostTransform):
                 title = nodes.paragraph("", "", target, strong)
                 apart = nodes.raw("", r"\par", format="latex")
                 glue = nodes.raw("", TOGETHER, format="latex")
-                said = figure.next_node(words, descend=False, siblings=True)
+                said = figure.parent[figure.parent.index(figure) + 1]
                 figure.parent.remove(said)
                 figure.replace_self([apart, title, glue, *parts])
         for node in list(self.document.findall(words)):
