@@ -99,8 +99,11 @@ class Together(SphinxPostTransform):
         """Ask before each listing and each transcript for its height."""
         for block in list(self.document.findall(nodes.Element)):
             if is_block(block):
-                listings = block.findall(nodes.literal_block)
-                ask(block, sum(map(height, listings)))
+                parts = block.findall(nodes.Element)
+                tall = (nodes.literal_block, nodes.strong, nodes.caption)
+                ask(
+                    block, sum(height(p) for p in parts if isinstance(p, tall))
+                )
 
 
 def is_block(node: nodes.Element) -> bool:
@@ -134,8 +137,9 @@ def height(node: nodes.Element) -> int:
     """Return about how many lines of a listing have room in its place."""
     text = node.astext()
     if isinstance(node, nodes.literal_block):
-        return text.count("\n") + 3
-    return len(text) // CHARACTERS_A_LINE + 2
+        return text.count("\n") + 4
+    margin = 4 if isinstance(node, nodes.title) else 2
+    return len(text) // CHARACTERS_A_LINE + margin
 
 
 def above(node: nodes.Element) -> nodes.Element | None:
