@@ -19,7 +19,7 @@ BOOKS = BUILD / "books"
 EPUBCHECK = "/usr/share/java/epubcheck.jar"  # Debian's
 # What is 5 points too wide or too high, leads nowhere, or has no glyph.
 TEX_FAULT = re.compile(
-    r"""^(?: Overfull[ ].box[ ]\((?:[5-9]|\d\d)
+    r"""^(?: Overfull[ ]\\[hv]box[ ]\((?:[5-9]|\d\d)
            | .*(?: undefined | multiply[ -]defined | Missing[ ]character )
         ).*""",
     re.MULTILINE | re.VERBOSE,

@@ -89,6 +89,18 @@ class ManualsByName(SphinxPostTransform):
                 link.replace_self([begin, *link.children, raw("}")])
 
 
+class NoTooltips(SphinxPostTransform):
+    """Leaves out what is only to be seen when a mouse is over a sign."""
+
+    default_priority = 300
+    formats = ("latex",)
+
+    def run(self, **_: object) -> None:
+        """Drop the explanations of signs such as the lone ``*``."""
+        for sign in self.document.findall(nodes.abbreviation):
+            sign.attributes.pop("explanation", None)
+
+
 class Together(SphinxPostTransform):
     """Lets no page end inside what has room on one."""
 
@@ -166,5 +178,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the transforms."""
     app.add_post_transform(Chapters)
     app.add_post_transform(ManualsByName)
+    app.add_post_transform(NoTooltips)
     app.add_post_transform(Together)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
