@@ -95,7 +95,6 @@ def answer_second_and_exit(server: socket.socket) -> NoReturn:
 
 def main() -> int:
     """Print what became of each try; return the exit status."""
-    argparse.ArgumentParser(description="Ask, and ask again.").parse_args()
     parent = os.getpid()
 
     def stop(number: int, _frame: object) -> None:
@@ -105,6 +104,7 @@ def main() -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    argparse.ArgumentParser(description="Ask, and ask again.").parse_args()
     try:
         for line in ask_child(b"Half a league?"):
             print(line, flush=True)

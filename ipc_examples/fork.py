@@ -52,7 +52,6 @@ def add_one_in_child(number: int) -> tuple[int, int]:
 
 def main() -> int:
     """Fork once, show what each process has; return the exit status."""
-    argparse.ArgumentParser(description="Fork once.").parse_args()
     parent = os.getpid()
 
     def stop(number: int, _frame: object) -> None:
@@ -62,6 +61,7 @@ def main() -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    argparse.ArgumentParser(description="Fork once.").parse_args()
     try:
         in_child, in_parent = add_one_in_child(6)
     except OSError as error:

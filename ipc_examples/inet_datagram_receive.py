@@ -58,10 +58,10 @@ def printable(message: bytes) -> str:
 
 def main() -> int:
     """Print one datagram; return the exit status."""
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     parser = argparse.ArgumentParser(description="Receive one datagram.")
     parser.add_argument("host", metavar="HOST", nargs="?", default="127.0.0.1")
     host = parser.parse_args().host
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     try:
         with receiver_at(host) as receiver:
             port = receiver.getsockname()[1]

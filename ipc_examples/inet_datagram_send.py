@@ -77,11 +77,11 @@ def port_number(text: str) -> int:
 
 def main() -> int:
     """Send the message; return the exit status."""
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     parser = argparse.ArgumentParser(description="Send one datagram.")
     parser.add_argument("host", metavar="HOST")
     parser.add_argument("port", metavar="PORT", type=port_number)
     to = parser.parse_args()
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     try:
         send(to.host, to.port, MESSAGE)
     except (OSError, UnicodeError) as error:

@@ -130,10 +130,10 @@ def printable(message: bytes) -> str:
 
 def main() -> int:
     """Serve until interrupted; return the exit status."""
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     parser = argparse.ArgumentParser(description="Print what clients send.")
     parser.add_argument("host", metavar="HOST", nargs="?", default="127.0.0.1")
     host = parser.parse_args().host
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     try:
         with listener_at(host) as listener:
             port = listener.getsockname()[1]

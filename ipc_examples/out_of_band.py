@@ -92,7 +92,6 @@ def send_and_exit(
 
 def main() -> int:
     """Print what arrives; return the exit status."""
-    argparse.ArgumentParser(description="Send an urgent byte.").parse_args()
     parent = os.getpid()
 
     def stop(number: int, _frame: object) -> None:
@@ -102,6 +101,7 @@ def main() -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    argparse.ArgumentParser(description="Send an urgent byte.").parse_args()
     try:
         for line in receive_from_child(b"print all pages", b"!"):
             print(line, flush=True)

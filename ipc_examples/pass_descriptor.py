@@ -110,9 +110,6 @@ def text_from_child() -> str:
 
 def main() -> int:
     """Print what the child's file holds; return the exit status."""
-    argparse.ArgumentParser(
-        description="Read a file of a child's."
-    ).parse_args()
     parent = os.getpid()
 
     def stop(number: int, _frame: object) -> None:
@@ -122,6 +119,9 @@ def main() -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    argparse.ArgumentParser(
+        description="Read a file of a child's."
+    ).parse_args()
     try:
         print(f"-->{text_from_child()}", end="", flush=True)
     except OSError as error:

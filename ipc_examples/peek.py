@@ -76,8 +76,8 @@ def take(connection: socket.socket) -> str:
 
 def main() -> int:
     """Send items to oneself and take them one by one; return the status."""
-    argparse.ArgumentParser(description="Peek before reading.").parse_args()
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    argparse.ArgumentParser(description="Peek before reading.").parse_args()
     try:
         with (
             socket.create_server(("127.0.0.1", 0)) as listener,

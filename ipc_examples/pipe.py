@@ -67,7 +67,6 @@ def write_and_exit(source: BinaryIO, sink: BinaryIO, data: bytes) -> NoReturn:
 
 def main() -> int:
     """Print the child's message; return the exit status."""
-    argparse.ArgumentParser(description="Read from a child.").parse_args()
     parent = os.getpid()
 
     def stop(number: int, _frame: object) -> None:
@@ -77,6 +76,7 @@ def main() -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    argparse.ArgumentParser(description="Read from a child.").parse_args()
     try:
         message = receive_from_child(MESSAGE).removesuffix(b"\0")
         print(f"-->{message.decode()}", flush=True)

@@ -106,16 +106,18 @@ def start(command: list[str], *, stdin: int, stdout: int) -> int:
 
 def main() -> int:
     """Run two programs joined by a pipe; return the second one's status."""
+    for number in STOPPING:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     parser = argparse.ArgumentParser(description="Run PROG1 | PROG2.")
     parser.add_argument("programs", metavar="PROG", nargs=2, type=shlex.split)
     first, second = parser.parse_args().programs
     if not (first and second):
         parser.error("PROG is a command, not an empty string")
-    while (spare := os.open(os.devnull, os.O_RDWR)) in range(3):
-        pass  # or an end of the pipe took the place of a closed 0, 1 or 2
-    os.close(spare)
-    for number in STOPPING:
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # or an end of the pipe would take its place
+            os.open(os.devnull, os.O_RDWR)
     try:
         return run(first, second)
     except OSError as error:

@@ -107,10 +107,6 @@ def echo_and_exit(parents: End, end: End, count: int) -> NoReturn:
 
 def main() -> int:
     """Print one line for each kind of channel; return the exit status."""
-    parser = argparse.ArgumentParser(description="Time five channels.")
-    parser.add_argument("COUNT", type=int, nargs="?", default=2000)
-    if (count := parser.parse_args().COUNT) < 1:
-        parser.error(f"argument COUNT: {count} is less than one")
     parent = os.getpid()
 
     def stop(number: int, _frame: object) -> None:
@@ -120,6 +116,10 @@ def main() -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    parser = argparse.ArgumentParser(description="Time five channels.")
+    parser.add_argument("COUNT", type=int, nargs="?", default=2000)
+    if (count := parser.parse_args().COUNT) < 1:
+        parser.error(f"argument COUNT: {count} is less than one")
     try:
         means = [measure(name, count) for name in CHANNELS]
         print(f"{'':14}microseconds  relative")

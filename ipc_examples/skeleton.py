@@ -134,9 +134,9 @@ def ask(team: list[Worker], lines: list[bytes]) -> Iterator[bytes]:
 
 def main() -> int:
     """Print an answer to each line of standard input; return the status."""
-    argparse.ArgumentParser(description="Answer each line.").parse_args()
     for number in STOPPING:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
+    argparse.ArgumentParser(description="Answer each line.").parse_args()
     try:
         with open(0, "rb", closefd=False) as stdin:
             lines = [line.removesuffix(b"\n") for line in stdin]

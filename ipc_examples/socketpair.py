@@ -95,7 +95,6 @@ def receive_message(connection: socket.socket) -> str:
 
 def main() -> int:
     """Print what each process receives; return the exit status."""
-    argparse.ArgumentParser(description="Talk to a child.").parse_args()
     parent = os.getpid()
 
     def stop(number: int, _frame: object) -> None:
@@ -105,6 +104,7 @@ def main() -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    argparse.ArgumentParser(description="Talk to a child.").parse_args()
     try:
         converse()
     except OSError as error:

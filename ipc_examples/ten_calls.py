@@ -93,8 +93,8 @@ def sendmsg_and_recvmsg(parts: Parts) -> tuple[int, bytes]:
 
 def main() -> int:
     """Print what each pair of calls returns; return the exit status."""
-    argparse.ArgumentParser(description="Make all ten calls.").parse_args()
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    argparse.ArgumentParser(description="Make all ten calls.").parse_args()
     try:
         print("write, read       ", *write_and_read(PARTS))
         print("writev, readv     ", *writev_and_readv(PARTS))

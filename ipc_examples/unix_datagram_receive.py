@@ -70,11 +70,11 @@ def printable(message: bytes) -> str:
 
 def main() -> int:
     """Print one datagram; return the exit status."""
+    for number in STOPPING:
+        signal.signal(number, stop)
     parser = argparse.ArgumentParser(description="Receive one datagram.")
     parser.add_argument("path", metavar="PATH", nargs="?", default="socket")
     path = parser.parse_args().path
-    for number in STOPPING:
-        signal.signal(number, stop)
     try:
         with receiver_at(path) as receiver:
             print(f"socket -->{printable(os.fsencode(path))}", flush=True)

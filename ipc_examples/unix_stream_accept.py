@@ -110,11 +110,11 @@ def stop(number: int, _frame: object) -> NoReturn:
 
 def main() -> int:
     """Serve until interrupted; return the exit status."""
+    for number in STOPPING:
+        signal.signal(number, stop)
     parser = argparse.ArgumentParser(description="Print what clients send.")
     parser.add_argument("path", metavar="PATH", nargs="?", default="socket")
     path = parser.parse_args().path
-    for number in STOPPING:
-        signal.signal(number, stop)
     try:
         with listener_at(path) as listener:
             name = printable(os.fsencode(path))

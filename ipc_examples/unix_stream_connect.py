@@ -48,10 +48,10 @@ def send(path: str, message: bytes) -> None:
 
 def main() -> int:
     """Send the message; return the exit status."""
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     parser = argparse.ArgumentParser(description="Send one message.")
     parser.add_argument("path", metavar="PATH")
     path = parser.parse_args().path
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     try:
         send(path, MESSAGE)
     except OSError as error:

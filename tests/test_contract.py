@@ -159,6 +159,20 @@ def test_helps(program: str) -> None:
     assert out.startswith(f"usage: {program}.py [-h]")
 
 
+@pytest.mark.fault("^C or SIGTERM while the arguments are read")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@every_program
+def test_can_be_ended_before_it_begins(program: str, number: int) -> None:
+    def interrupt(_: object) -> None:
+        signal.raise_signal(number)
+
+    replace = {"argparse.ArgumentParser.parse_args": interrupt}
+    with Running(program, replace=replace) as running:
+        status, *output = running.finish()
+    caught = number == signal.SIGINT or "SIGTERM" in source(program)
+    assert (status, *output) == (128 + number if caught else -number, "", "")
+
+
 @every_program
 def test_refuses_too_many_arguments(program: str) -> None:
     with Running(program, *["more"] * 9) as running:
