@@ -21,30 +21,35 @@ HOST is an address of this machine, the loopback unless you say otherwise:
 """
 
 import argparse
-import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Iterator
 
 SIZE = 1024
 
 
-@contextlib.contextmanager
-def receiver_at(host: str) -> Iterator[socket.socket]:
+def receiver_at(host: str) -> socket.socket:
     """Open a datagram socket at *host*, at a port that the system chooses.
+
+    Where *host* has several addresses, the first that can be had is taken.
 
     :param host: a name or address of this machine; ``0.0.0.0`` and ``::``
         stand for all its addresses
-    :raises OSError: if *host* is unknown or belongs to another machine
+    :raises OSError: if *host* is unknown; if none of its addresses can be
+        had, for the reason of the last
 
     See :manpage:`getaddrinfo(3)`, :manpage:`bind(2)` and :manpage:`udp(7)`.
     """
     found = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)
-    family, kind, protocol, _, address = found[0]
-    with socket.socket(family, kind, protocol) as receiver:
-        receiver.bind(address)
-        yield receiver
+    refusal = OSError("no address")
+    for family, kind, protocol, _, address in found:
+        try:
+            with socket.socket(family, kind, protocol) as receiver:
+                receiver.bind(address)
+                return socket.socket(fileno=receiver.detach())  # stays open
+        except OSError as error:
+            refusal = error
+    raise refusal
 
 
 def printable(message: bytes) -> str:

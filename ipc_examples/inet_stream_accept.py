@@ -26,33 +26,38 @@ HOST is an address of this machine, the loopback unless you say otherwise.
 """
 
 import argparse
-import contextlib
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
 
 SIZE = 1024
 PAUSE = 1.0  # seconds
 
 
-@contextlib.contextmanager
-def listener_at(host: str) -> Iterator[socket.socket]:
+def listener_at(host: str) -> socket.socket:
     """Open a listening socket at *host*, at a port that the system chooses.
+
+    Where *host* has several addresses, the first that can be had is taken.
 
     :param host: a name or address of this machine; ``0.0.0.0`` and ``::``
         stand for all its addresses
-    :raises OSError: if *host* is unknown or belongs to another machine
+    :raises OSError: if *host* is unknown; if none of its addresses can be
+        had, for the reason of the last
 
     See :manpage:`getaddrinfo(3)`, :manpage:`bind(2)`, :manpage:`listen(2)`.
     """
     found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
-    family, kind, protocol, _, address = found[0]
-    with socket.socket(family, kind, protocol) as listener:
-        listener.bind(address)
-        listener.listen()
-        yield listener
+    refusal = OSError("no address")
+    for family, kind, protocol, _, address in found:
+        try:
+            with socket.socket(family, kind, protocol) as listener:
+                listener.bind(address)
+                listener.listen()
+                return socket.socket(fileno=listener.detach())  # stays open
+        except OSError as error:
+            refusal = error
+    raise refusal
 
 
 def accepted(listener: socket.socket) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import socket
@@ -54,6 +55,32 @@ NAMES_UNKNOWN = {"socket.getaddrinfo": know_nobody}
 def wire(sender: str) -> bytes:
     """Return the bytes that *sender* sends."""
     return next(data for end, data in WIRE.items() if sender.endswith(end))
+
+
+def resolver(*hosts: str) -> dict[str, object]:
+    """Return what makes any name resolve to *hosts*, in this order."""
+    real = socket.getaddrinfo
+
+    def resolve(_: str, *arguments: Any, **options: Any) -> object:  # noqa: ANN401
+        return [
+            found
+            for host in hosts
+            for found in real(host, *arguments, **options)
+        ]
+
+    return {"socket.getaddrinfo": resolve}
+
+
+class SocketOfIPv4(socket.socket):
+    """A socket of a machine without IPv6."""
+
+    def __init__(self, family: int = -1, *rest: Any, **options: Any) -> None:  # noqa: ANN401
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "no IPv6")
+        super().__init__(family, *rest, **options)
+
+
+IPV6_ABSENT = {"socket.socket": SocketOfIPv4}
 
 
 def style_of(program: str) -> socket.SocketKind:

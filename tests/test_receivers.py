@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 import pytest
 from peers import (
     DATAGRAM,
+    IPV6_ABSENT,
     LONGEST,
+    LOOPBACK,
     NAMES_UNKNOWN,
     STREAM,
     client_of,
     end,
     needs_ipv6,
+    resolver,
     send_to,
 )
 from programs import (
@@ -36,6 +39,7 @@ pytestmark = pytest.mark.usefixtures("empty_directory")
 UNIX = [p for p in RECEIVING if p.startswith("unix_")]
 INET = [p for p in RECEIVING if p.startswith("inet_")]
 INET_STREAM = [p for p in STREAM if p in INET]
+ELSEWHERE = "192.0.2.1"  # an address of no machine
 
 every_receiver = pytest.mark.parametrize("program", RECEIVING)
 every_stream = pytest.mark.parametrize("program", STREAM)
@@ -430,6 +434,52 @@ class TestHosts:
                 converse(program, first, host="127.0.0.2")
             assert running.interrupt() == (130, "", "")
 
+    @pytest.mark.fault("a host of whose addresses the first cannot be had")
+    @every_inet
+    @pytest.mark.parametrize(
+        ("hosts", "reached_at"),
+        [
+            ((ELSEWHERE, LOOPBACK), LOOPBACK),
+            ((LOOPBACK, ELSEWHERE), LOOPBACK),
+            ((LOOPBACK, "127.0.0.2"), LOOPBACK),
+            pytest.param(("::1", LOOPBACK), "::1", marks=needs_ipv6),
+        ],
+    )
+    def test_are_tried_at_each_address(
+        self, program: str, hosts: tuple[str, str], reached_at: str
+    ) -> None:
+        replace = resolver(*hosts)
+        with Running(program, "localhost", replace=replace) as running:
+            first = running.line()
+            send_to(program, first, b"one", host=reached_at)
+            assert running.line() == "-->one"
+            end(program, running, first, reached_at)
+
+    @pytest.mark.fault("IPv6 absent")
+    @every_inet
+    def test_are_tried_without_ipv6(self, program: str) -> None:
+        replace = resolver("::1", LOOPBACK) | IPV6_ABSENT
+        with Running(program, "localhost", replace=replace) as running:
+            first = running.line()
+            send_to(program, first, b"one")
+            assert running.line() == "-->one"
+            end(program, running, first)
+
+    @every_inet
+    @pytest.mark.parametrize(
+        ("hosts", "why"),
+        [
+            pytest.param((ELSEWHERE, "::1"), "no IPv6", id="last absent"),
+            pytest.param(("::1", ELSEWHERE), "Cannot assign", id="elsewhere"),
+            pytest.param((), "no address", id="none"),
+        ],
+    )
+    def test_must_have_an_address_of_ours(
+        self, program: str, hosts: tuple[str, ...], why: str
+    ) -> None:
+        replace = resolver(*hosts) | IPV6_ABSENT
+        assert why in refusal(program, "localhost", replace=replace)
+
     @pytest.mark.fault("a host that is not this machine")
     @every_inet
     @pytest.mark.parametrize(
@@ -438,7 +488,7 @@ class TestHosts:
             pytest.param("", "Name or service not known", id="empty"),
             pytest.param("x" * 64, "label", id="label too long"),
             pytest.param("\udcff", "idna", id="not UTF-8"),
-            pytest.param("192.0.2.1", "Cannot assign", id="elsewhere"),
+            pytest.param(ELSEWHERE, "Cannot assign", id="elsewhere"),
         ],
     )
     def test_must_be_ours(self, program: str, host: str, why: str) -> None:

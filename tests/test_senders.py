@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import signal
-import socket
-from typing import TYPE_CHECKING
 
 import pytest
 from peers import (
+    IPV6_ABSENT,
     LONGEST,
     LOOPBACK,
     NAMES_UNKNOWN,
     needs_ipv6,
     nobody_for,
     peer_of,
+    resolver,
     style_of,
     taken_by,
     wire,
@@ -29,9 +28,6 @@ from programs import (
     refusal,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 pytestmark = pytest.mark.usefixtures("empty_directory")
 
 UNIX = [p for p in SENDING if p.startswith("unix_")]
@@ -40,19 +36,6 @@ INET = [p for p in SENDING if p.startswith("inet_")]
 every_sender = pytest.mark.parametrize("program", SENDING)
 every_unix = pytest.mark.parametrize("program", UNIX)
 every_inet = pytest.mark.parametrize("program", INET)
-
-
-def resolver(*hosts: str) -> dict[str, Callable[..., object]]:
-    """Return what makes any name resolve to *hosts*, in this order."""
-    real = socket.getaddrinfo
-
-    def resolve(_: str, *arguments: object, **options: object) -> object:
-        found = []
-        for host in hosts:
-            found += real(host, *arguments, **options)  # type: ignore[arg-type]
-        return found
-
-    return {"socket.getaddrinfo": resolve}
 
 
 @every_sender
@@ -251,15 +234,7 @@ class TestHosts:
     @pytest.mark.fault("IPv6 absent")
     @every_inet
     def test_are_tried_without_ipv6(self, program: str) -> None:
-        real = socket.socket
-
-        class Without(real):  # type: ignore[misc, valid-type]
-            def __init__(self, family: int = -1, *rest: int) -> None:
-                if family == socket.AF_INET6:
-                    raise OSError(errno.EAFNOSUPPORT, "no IPv6")
-                super().__init__(family, *rest)
-
-        replace = resolver("::1", LOOPBACK) | {"socket.socket": Without}
+        replace = resolver("::1", LOOPBACK) | IPV6_ABSENT
         with (
             peer_of(program) as (peer, (_, port)),
             Running(program, "localhost", port, replace=replace) as running,
