@@ -32,6 +32,7 @@ from typing import NoReturn
 ANSWER = b"Half a league onward"
 PATIENCE = 0.5  # seconds to wait for an answer
 TRIES = 5
+SIZE = 1024
 
 
 def ask_child(question: bytes) -> Iterator[str]:
@@ -61,7 +62,7 @@ def ask(server: tuple[str, int], question: bytes) -> Iterator[str]:
 
     :raises TimeoutError: if no try was answered
 
-    See :manpage:`connect(2)`, :manpage:`send(2)` and :manpage:`udp(7)`.
+    See :manpage:`connect(2)`, :manpage:`recvmsg(2)` and :manpage:`udp(7)`.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.connect(server)  # from now on it hears this server only
@@ -69,13 +70,22 @@ def ask(server: tuple[str, int], question: bytes) -> Iterator[str]:
         for number in range(1, TRIES + 1):
             client.send(question)
             try:
-                answer = client.recv(1024)
+                answer, _, flags, _ = client.recvmsg(SIZE)
             except TimeoutError:
                 yield f"request {number}: no answer"
-            else:
-                yield f"request {number} -->{answer.decode()}"
-                return
+                continue
+            yield f"request {number} -->{printable(answer)}"
+            if flags & socket.MSG_TRUNC:
+                yield f"request {number}: answer cut to {SIZE} bytes"
+            return
     raise TimeoutError(f"no answer to {TRIES} requests")
+
+
+def printable(answer: bytes) -> str:
+    """Return *answer* as text, its control characters escaped."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = answer.decode(encoding, "backslashreplace")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def answer_second_and_exit(server: socket.socket) -> NoReturn:
@@ -83,8 +93,8 @@ def answer_second_and_exit(server: socket.socket) -> NoReturn:
     status = 1
     try:
         server.settimeout(TRIES * PATIENCE)  # then nobody asks any more
-        server.recvfrom(1024)
-        _, client = server.recvfrom(1024)
+        server.recvfrom(SIZE)
+        _, client = server.recvfrom(SIZE)
         server.sendto(ANSWER, client)
         status = 0
     except OSError as error:

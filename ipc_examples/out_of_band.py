@@ -31,6 +31,8 @@ import sys
 from collections.abc import Iterator
 from typing import NoReturn
 
+MESSAGE = b"print all pages"
+URGENT = b"!"
 PATIENCE = 10.0  # seconds to wait for a child that may have died
 
 
@@ -60,9 +62,9 @@ def receive_from_child(ordinary: bytes, urgent: bytes) -> Iterator[str]:
                 select.select([], [], [connection], PATIENCE)
                 urgent = connection.recv(1, socket.MSG_OOB)
                 yield from signals
-                yield f"urgent -->{urgent.decode()}"
+                yield f"urgent -->{printable(urgent)}"
                 with connection.makefile("rb") as stream:
-                    yield f"-->{stream.read().decode()}"
+                    yield f"-->{printable(stream.read())}"
         finally:
             signal.signal(signal.SIGURG, previous)
             listener.close()  # or a child not yet accepted might never end
@@ -90,6 +92,13 @@ def send_and_exit(
         os._exit(status)
 
 
+def printable(message: bytes) -> str:
+    """Return *message* as text, its control characters escaped."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = message.decode(encoding, "backslashreplace")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def main() -> int:
     """Print what arrives; return the exit status."""
     parent = os.getpid()
@@ -103,7 +112,7 @@ def main() -> int:
         signal.signal(number, stop)
     argparse.ArgumentParser(description="Send an urgent byte.").parse_args()
     try:
-        for line in receive_from_child(b"print all pages", b"!"):
+        for line in receive_from_child(MESSAGE, URGENT):
             print(line, flush=True)
     except (OSError, ValueError) as error:  # select() takes up to 1023
         print(f"out_of_band: {error}", file=sys.stderr)

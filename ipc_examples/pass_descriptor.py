@@ -87,7 +87,7 @@ def open_and_exit(connection: socket.socket) -> NoReturn:
         os._exit(status)
 
 
-def text_from_child() -> str:
+def data_from_child() -> bytes:
     """Fork a child that sends an open file; return what the file holds.
 
     :raises OSError: if there is no room, or the child failed
@@ -99,13 +99,20 @@ def text_from_child() -> str:
             open_and_exit(childs)
         try:
             childs.close()
-            with os.fdopen(receive_descriptor(parents)) as file:
-                text = file.read()
+            with os.fdopen(receive_descriptor(parents), "rb") as file:
+                data = file.read()
         finally:
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status:
         raise ChildProcessError(f"the child ended with status {status}")
-    return text
+    return data
+
+
+def printable(line: bytes) -> str:
+    """Return *line* as text, its control characters escaped."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = line.decode(encoding, "backslashreplace")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def main() -> int:
@@ -123,7 +130,8 @@ def main() -> int:
         description="Read a file of a child's."
     ).parse_args()
     try:
-        print(f"-->{text_from_child()}", end="", flush=True)
+        for line in data_from_child().removesuffix(b"\n").split(b"\n"):
+            print(f"-->{printable(line)}", flush=True)
     except OSError as error:
         print(f"pass_descriptor: {error}", file=sys.stderr)
         return 1

@@ -5,7 +5,7 @@ Run it::
 
     python peek.py
 
-An item is its size in four bytes, most significant first, then its text:
+An item is its size in four bytes, most significant first, then its data:
 
 .. testcode::
 
@@ -17,14 +17,14 @@ An item is its size in four bytes, most significant first, then its text:
         socket.create_connection(listener.getsockname()) as one,
         listener.accept()[0] as other,
     ):
-        one.sendall(packed("Half a league"))
+        one.sendall(packed(b"Half a league"))
         print(size_of_next(other))
         print(size_of_next(other), take(other))
 
 .. testoutput::
 
     13
-    13 Half a league
+    13 b'Half a league'
 """
 
 import argparse
@@ -33,14 +33,13 @@ import socket
 import struct
 import sys
 
-ITEMS = ("Half a league,", "half a league,", "half a league onward . . .")
+ITEMS = (b"Half a league,", b"half a league,", b"half a league onward . . .")
 SIZE = struct.Struct("!I")  # "!" is network byte order
 LARGEST = 65536  # bytes; a size beyond it is not believed
 
 
-def packed(text: str) -> bytes:
-    """Return *text* as an item."""
-    data = text.encode()
+def packed(data: bytes) -> bytes:
+    """Return *data* as an item."""
     return SIZE.pack(len(data)) + data
 
 
@@ -62,8 +61,8 @@ def size_of_next(connection: socket.socket) -> int:
     return int(SIZE.unpack(head)[0])
 
 
-def take(connection: socket.socket) -> str:
-    """Take the next item off *connection* and return its text.
+def take(connection: socket.socket) -> bytes:
+    """Take the next item off *connection* and return its data.
 
     :raises ConnectionError: if the stream ends before the item does
     """
@@ -71,7 +70,14 @@ def take(connection: socket.socket) -> str:
     item = connection.recv(length, socket.MSG_WAITALL)
     if len(item) < length:
         raise ConnectionError(f"{len(item)} bytes of {length}, then the end")
-    return item[SIZE.size :].decode(errors="backslashreplace")
+    return item[SIZE.size :]
+
+
+def printable(data: bytes) -> str:
+    """Return *data* as text, its control characters escaped."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = data.decode(encoding, "backslashreplace")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def main() -> int:
@@ -88,7 +94,7 @@ def main() -> int:
             one.shutdown(socket.SHUT_WR)
             while size := size_of_next(other):
                 print(f"{size} bytes wait")
-                print(f"-->{take(other)}", flush=True)
+                print(f"-->{printable(take(other))}", flush=True)
     except OSError as error:
         print(f"peek: {error}", file=sys.stderr)
         return 1

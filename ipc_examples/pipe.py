@@ -65,6 +65,13 @@ def write_and_exit(source: BinaryIO, sink: BinaryIO, data: bytes) -> NoReturn:
         os._exit(status)
 
 
+def printable(message: bytes) -> str:
+    """Return *message* as text: no final NUL, control characters escaped."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = message.removesuffix(b"\0").decode(encoding, "backslashreplace")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def main() -> int:
     """Print the child's message; return the exit status."""
     parent = os.getpid()
@@ -78,8 +85,7 @@ def main() -> int:
         signal.signal(number, stop)
     argparse.ArgumentParser(description="Read from a child.").parse_args()
     try:
-        message = receive_from_child(MESSAGE).removesuffix(b"\0")
-        print(f"-->{message.decode()}", flush=True)
+        print(f"-->{printable(receive_from_child(MESSAGE))}", flush=True)
     except OSError as error:
         print(f"pipe: {error}", file=sys.stderr)
         return 1

@@ -20,7 +20,7 @@ A message ends with a NUL byte. So its reader knows when it is whole:
 
 .. testoutput::
 
-    In Xanadu, did Kublai Khan . . .
+    b'In Xanadu, did Kublai Khan . . .'
 """
 
 import argparse
@@ -30,8 +30,8 @@ import socket
 import sys
 from typing import NoReturn
 
-FROM_CHILD = "In Xanadu, did Kublai Khan . . ."
-FROM_PARENT = "A stately pleasure dome decree . . ."
+FROM_CHILD = b"In Xanadu, did Kublai Khan . . .\0"
+FROM_PARENT = b"A stately pleasure dome decree . . .\0"
 
 
 def converse() -> None:
@@ -49,8 +49,8 @@ def converse() -> None:
             speak_and_exit(childs, parents)
         try:
             childs.close()
-            print(f"-->{receive_message(parents)}", flush=True)
-            parents.sendall(FROM_PARENT.encode() + b"\0")
+            print(f"-->{printable(receive_message(parents))}", flush=True)
+            parents.sendall(FROM_PARENT)
         finally:
             parents.close()  # or a child still reading might never end
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -63,8 +63,8 @@ def speak_and_exit(childs: socket.socket, parents: socket.socket) -> NoReturn:
     status = 1
     try:
         parents.close()
-        childs.sendall(FROM_CHILD.encode() + b"\0")
-        print(f"-->{receive_message(childs)}", flush=True)
+        childs.sendall(FROM_CHILD)
+        print(f"-->{printable(receive_message(childs))}", flush=True)
         status = 0
     except OSError as error:
         print(f"socketpair: child: {error}", file=sys.stderr)
@@ -72,14 +72,13 @@ def speak_and_exit(childs: socket.socket, parents: socket.socket) -> NoReturn:
         os._exit(status)
 
 
-def receive_message(connection: socket.socket) -> str:
+def receive_message(connection: socket.socket) -> bytes:
     """Return the peer's message, without the NUL byte that ends it.
 
     The peer sends no other before it is answered.
 
     :raises ConnectionError: if the peer closes before the message is whole,
         or sends something after it
-    :raises UnicodeDecodeError: if the message is not UTF-8
     """
     message = b""
     while b"\0" not in message:
@@ -90,7 +89,14 @@ def receive_message(connection: socket.socket) -> str:
     message, _, more = message.partition(b"\0")
     if more:
         raise ConnectionError("the peer sent more than one message")
-    return message.decode()
+    return message
+
+
+def printable(message: bytes) -> str:
+    """Return *message* as text, its control characters escaped."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = message.decode(encoding, "backslashreplace")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def main() -> int:

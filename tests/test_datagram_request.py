@@ -67,6 +67,29 @@ def test_does_not_hear_a_stranger(
         assert running.finish() == (0, "request 1 -->the server\n", "")
 
 
+@pytest.mark.parametrize(
+    ("answer", "lines"),
+    [
+        (b"\xff\x1b[2J", [r"request 1 -->\xff\x1b[2J"]),
+        (b"x" * 1024, ["request 1 -->" + "x" * 1024]),
+        (
+            b"x" * 1025,
+            [
+                "request 1 -->" + "x" * 1024,
+                "request 1: answer cut to 1024 bytes",
+            ],
+        ),
+    ],
+    ids=["no text", "fits", "too large"],
+)
+def test_an_answer_may_be_anything(answer: bytes, lines: list[str]) -> None:
+    with datagram_socket() as server:
+        replies = ask(server.getsockname(), b"who?")
+        with Running(lambda: print(*replies, sep="\n")) as running:
+            server.sendto(answer, server.recvfrom(1024)[1])
+            assert running.finish() == (0, "\n".join([*lines, ""]), "")
+
+
 def test_the_server_answers_the_second_request() -> None:
     with (
         datagram_socket() as server,

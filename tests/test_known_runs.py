@@ -26,7 +26,7 @@ HEARD = "recvfrom4 write1 recvfrom4 write1 close4"
 CALLS = {
     "datagram_request": {
         "parent": "start socket bind3 fork socket connect4 poll sendto4 poll"
-        " write1 poll sendto4 poll recvfrom4 write1 close4 wait close3 exit",
+        " write1 poll sendto4 poll recvmsg4 write1 close4 wait close3 exit",
         "child": "poll recvfrom3 poll recvfrom3 poll sendto3 exit",
     },
     "fork": {
@@ -168,8 +168,8 @@ WAITING = {
         ("parent", b"ONWARD\n"),
     ],
     "socketpair": [
-        ("child", f"{socketpair.FROM_PARENT}\0".encode()),
-        ("parent", f"{socketpair.FROM_CHILD}\0".encode()),
+        ("child", socketpair.FROM_PARENT),
+        ("parent", socketpair.FROM_CHILD),
     ],
     "ten_calls": [("ten_calls", b"Half a league")] * 5,
     "unix_datagrams": [("unix_datagram_receive", SEA)],

@@ -28,13 +28,13 @@ def test_waits_for_the_size_and_the_item() -> None:
     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def trickle() -> None:
-        for byte in packed("Half a league"):
+        for byte in packed(b"Half a league"):
             one.sendall(bytes([byte]))
 
     sender = threading.Thread(target=trickle)
     with one, other:
         sender.start()
-        assert (size_of_next(other), take(other)) == (13, "Half a league")
+        assert (size_of_next(other), take(other)) == (13, b"Half a league")
         sender.join()
 
 
@@ -72,7 +72,7 @@ def test_a_size_must_be_believable(head: bytes) -> None:
 @pytest.mark.parametrize("sent", [4, 5, 16])
 def test_an_item_must_be_whole(sent: int) -> None:
     with (
-        stream_of(packed("Half a league")[:sent]) as stream,
+        stream_of(packed(b"Half a league")[:sent]) as stream,
         pytest.raises(ConnectionError, match=f"{sent} bytes of 17, then the"),
     ):
         take(stream)
@@ -87,19 +87,19 @@ def test_there_must_be_an_item() -> None:
 
 
 def test_the_largest_item_is_taken() -> None:
-    item = packed("x" * 65536)
+    item = packed(b"x" * 65536)
     one, other = tcp_pair()
     sender = threading.Thread(target=one.sendall, args=(item,))
     with one, other:
         sender.start()
-        assert take(other) == "x" * 65536
+        assert take(other) == b"x" * 65536
         sender.join()
 
 
 def test_an_item_need_not_be_text() -> None:
     with stream_of(struct.pack("!I", 2) + b"\xff!") as stream:
-        assert take(stream) == r"\xff!"
+        assert take(stream) == b"\xff!"
 
 
-def test_reports_an_item_without_text() -> None:
-    assert "no size" in refusal("peek", replace={"ITEMS": ("",)})
+def test_reports_an_item_without_data() -> None:
+    assert "no size" in refusal("peek", replace={"ITEMS": (b"",)})

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from peers import DATAGRAM, STREAM, end, send_to
-from programs import Running
+from peers import DATAGRAM, LOOPBACK, STREAM, client_of, end, send_to
+from programs import DEADLINE, FINISHING, Running, source
 
+from ipc_examples.datagram_request import ask
 from ipc_examples.peek import packed, take
 from ipc_examples.skeleton import distribute
 from ipc_examples.socketpair import receive_message
@@ -20,7 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
-SIZE = 1024  # of the receivers' buffers
+SIZE = 1024  # of the programs' buffers
+# They show what they, or their children, send. An answer may be cut: it has a
+# test of its own.
+SHOWING = [
+    p for p in FINISHING if "-->{" in source(p) and p != "datagram_request"
+]
 PART = (
     st.sampled_from([b"\0", b"\0\0", b"\x1b[2J", b"\r\n", b"\xff"])
     | st.text(max_size=20).map(str.encode)
@@ -38,54 +45,92 @@ BYTES = st.builds(
 )
 ESCAPE = re.compile(r"\\(?:x(..)|u(....)|U(.{8})|([nrt]))")
 LETTERS = {"n": "\n", "r": "\r", "t": "\t"}
+Said = tuple[dict[str, object], list[bytes]]
 
 
 def examples(
     number: int,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator: try as many examples, the same in each run."""
+    """Return a decorator: try as many examples, the same in each run.
+
+    The first that fails is shown as it is: a smaller one would be looked for
+    by failing again and again, each time at a deadline.
+    """
     return settings(
-        max_examples=number, derandomize=True, deadline=None, database=None
+        max_examples=number,
+        phases=[Phase.generate],
+        derandomize=True,
+        deadline=None,
+        database=None,
     )
 
 
-def unescaped(line: str) -> bytes:
-    """Return the bytes that a program shows as *line*.
-
-    A control character and a byte that is no UTF-8 look alike below 256: so
-    does what a cut character leaves.
-    """
+def unescaped(text: str) -> bytes:
+    """Return the bytes that a program shows as *text*."""
     data, last = b"", 0
-    for found in ESCAPE.finditer(line):
-        data += line[last : found.start()].encode()
+    for found in ESCAPE.finditer(text):
+        data += text[last : found.start()].encode()
         byte, four, eight, letter = found.groups()
         number = int(byte or four or eight or f"{ord(LETTERS[letter]):x}", 16)
         data += bytes([number]) if byte else chr(number).encode()
         last = found.end()
-    return data + line[last:].encode()
+    return data + text[last:].encode()
 
 
-def alike(data: bytes) -> bytes:
-    """Return *data* with C1 controls as one byte, as escapes show them."""
-    return re.sub(rb"\xc2([\x80-\xa0\xad])", rb"\1", data)
+def messages(out: str) -> list[bytes]:
+    """Return the messages that a program shows; they must be printable."""
+    assert out.replace("\n", "").isprintable()
+    lines = [line.partition("-->") for line in out.splitlines()]
+    return [unescaped(text) for _, arrow, text in lines if arrow]
+
+
+def shown(*sent: bytes) -> list[bytes]:
+    """Return what messages() makes of *sent*.
+
+    A control character and a byte that is no UTF-8 look alike below 256.
+    """
+    return [re.sub(rb"\xc2([\x80-\xa0\xad])", rb"\1", data) for data in sent]
+
+
+def said(program: str, data: bytes) -> Said:
+    """Return what makes *program* send *data*, and what it has to show."""
+    text = data.replace(b"\0", b"")  # for those where NUL ends a message
+    urgent, items = data[-1:] or b"!", [data[:1] or b"!", data or b"!"]
+    lines = data.removesuffix(b"\n").split(b"\n")
+    talk = {"FROM_CHILD": text + b"\0", "FROM_PARENT": text[::-1] + b"\0"}
+    by_program: dict[str, Said] = {
+        "out_of_band": ({"URGENT": urgent, "MESSAGE": data}, [urgent, data]),
+        "pass_descriptor": ({"MESSAGE": data}, lines),
+        "peek": ({"ITEMS": items}, items),
+        "pipe": ({"MESSAGE": data + b"\0"}, [data]),
+        "socketpair": ({**talk}, [text, text[::-1]]),
+    }
+    return by_program[program]
 
 
 @pytest.mark.fault("any bytes, in any pieces")
 @pytest.mark.parametrize("program", STREAM)
 def test_any_stream(program: str) -> None:
+    """Each piece is sent when the last is shown: so it is read as it is."""
     with Running(program) as running:
         first = running.line()
 
         @examples(40)
-        @given(st.lists(BYTES.filter(bool), max_size=5))
-        def comes_out_whole(pieces: list[bytes]) -> None:
-            send_to(program, first, *pieces)
-            shown = b""
-            while (line := running.line()) != "Ending connection":
-                assert line.startswith("-->")
-                shown += unescaped(line[3:])
-            sent = b"".join(pieces).replace(b"\0", b"")
-            assert alike(shown) == alike(sent)
+        @given(st.lists(BYTES, max_size=5))
+        def comes_out_whole(parts: list[bytes]) -> None:
+            with client_of(program, first) as client:
+                if client.family != socket.AF_UNIX:
+                    client.setsockopt(
+                        socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+                    )
+                for data in parts:
+                    for start in range(0, len(data), SIZE):
+                        piece = data[start : start + SIZE]
+                        client.sendall(piece)
+                        sent = piece.removesuffix(b"\0").split(b"\0")
+                        lines = [running.line() for _ in sent]
+                        assert messages("\n".join(lines)) == shown(*sent)
+            assert running.line() == "Ending connection"
 
         comes_out_whole()
         send_to(program, first)
@@ -103,28 +148,73 @@ def test_any_datagram(program: str) -> None:
             status, out, err = running.finish()
         cut = f"{program}: cut to {SIZE} bytes\n"
         assert (status, err) == (0, cut if len(datagram) > SIZE else "")
-        assert out.startswith("-->")
-        taken = datagram[:SIZE].removesuffix(b"\0")
-        assert alike(unescaped(out[3:-1])) == alike(taken)
+        assert messages(out) == shown(datagram[:SIZE].removesuffix(b"\0"))
+
+    comes_out_or_is_reported_cut()
+
+
+@pytest.mark.fault("any bytes from a child, or from oneself")
+@pytest.mark.parametrize("program", SHOWING)
+def test_any_child(program: str) -> None:
+    @examples(40)
+    @given(BYTES)
+    def comes_out_whole(data: bytes) -> None:
+        replace, sent = said(program, data)
+        with Running(program, replace=replace) as running:
+            status, out, err = running.finish()
+        assert (status, err) == (0, "")
+        assert messages(out) == shown(*sent)
+
+    comes_out_whole()
+
+
+@pytest.mark.parametrize("program", SHOWING)
+def test_any_child_fits_the_terminals_encoding(program: str) -> None:
+    replace, sent = said(program, "é".encode())
+    with Running(program, replace=replace, encoding="ascii") as running:
+        status, out, err = running.finish()
+    assert (status, err) == (0, "")
+    assert messages(out) == sent
+
+
+@pytest.mark.fault("any answer")
+@pytest.mark.parametrize("program", ["datagram_request"])
+def test_any_answer(program: str) -> None:
+    @examples(40)
+    @given(BYTES)
+    def comes_out_or_is_reported_cut(answer: bytes) -> None:
+        with socket.socket(type=socket.SOCK_DGRAM) as server:
+            server.bind((LOOPBACK, 0))
+            server.settimeout(DEADLINE)
+            replace = {
+                "PATIENCE": DEADLINE,
+                "ask_child": partial(ask, server.getsockname()),
+            }
+            with Running(program, replace=replace) as running:
+                server.sendto(answer, server.recvfrom(SIZE)[1])
+                status, out, err = running.finish()
+        cut = f"request 1: answer cut to {SIZE} bytes\n"
+        assert (status, err) == (0, "")
+        assert out.endswith(cut) is (len(answer) > SIZE)
+        assert messages(out) == shown(answer[:SIZE])
 
     comes_out_or_is_reported_cut()
 
 
 @examples(100)
-@given(st.lists(BYTES, max_size=5))
-def test_any_message_ends_at_its_nul(parts: list[bytes]) -> None:
-    text = b"".join(parts).decode(errors="replace").replace("\0", "")
+@given(BYTES)
+def test_any_message_ends_at_its_nul(data: bytes) -> None:
+    message = data.replace(b"\0", b"")
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with one, other:  # which keeps the pieces as they are
-        data = text.encode() + b"\0"
-        for start in range(0, len(data), 700):
-            one.sendall(data[start : start + 700])
-        assert receive_message(other) == text
+        for start in range(0, len(message) + 1, 700):
+            one.sendall((message + b"\0")[start : start + 700])
+        assert receive_message(other) == message
 
 
 @examples(100)
-@given(st.lists(st.text(min_size=1, max_size=SIZE), max_size=5))
-def test_any_items_can_be_taken_one_by_one(items: list[str]) -> None:
+@given(st.lists(st.binary(min_size=1, max_size=SIZE), max_size=5))
+def test_any_items_can_be_taken_one_by_one(items: list[bytes]) -> None:
     one, other = socket.socketpair()
     with one, other:
         for item in items:

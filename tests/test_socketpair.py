@@ -36,8 +36,15 @@ def test_there_is_one_message_at_a_time() -> None:
             receive_message(other)
 
 
+def test_a_message_need_not_be_text() -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        one.sendall(b"\xff\x1b[2J\0")
+        assert receive_message(other) == b"\xff\x1b[2J"
+
+
 def test_a_message_may_exceed_one_read() -> None:
     one, other = socket.socketpair()
     with one, other:
         one.sendall(b"x" * 5000 + b"\0")
-        assert receive_message(other) == "x" * 5000
+        assert receive_message(other) == b"x" * 5000
