@@ -22,11 +22,12 @@ lost:
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NoReturn
 
 ANSWER = b"Half a league onward"
@@ -35,7 +36,7 @@ TRIES = 5
 SIZE = 1024
 
 
-def ask_child(question: bytes) -> Iterator[str]:
+def ask_child(question: bytes) -> Generator[str, None, None]:
     """Fork a server, ask it, and yield a line for each try.
 
     :raises OSError: if there is no room, or the child failed
@@ -116,8 +117,9 @@ def main() -> int:
         signal.signal(number, stop)
     argparse.ArgumentParser(description="Ask, and ask again.").parse_args()
     try:
-        for line in ask_child(b"Half a league?"):
-            print(line, flush=True)
+        with contextlib.closing(ask_child(b"Half a league?")) as lines:
+            for line in lines:
+                print(line, flush=True)
     except OSError as error:
         print(f"datagram_request: {error}", file=sys.stderr)
         return 1

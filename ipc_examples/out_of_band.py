@@ -22,13 +22,14 @@ The receiver learns of the byte by a signal, and takes it first:
 """
 
 import argparse
+import contextlib
 import fcntl
 import os
 import select
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import NoReturn
 
 MESSAGE = b"print all pages"
@@ -36,7 +37,9 @@ URGENT = b"!"
 PATIENCE = 10.0  # seconds to wait for a child that may have died
 
 
-def receive_from_child(ordinary: bytes, urgent: bytes) -> Iterator[str]:
+def receive_from_child(
+    ordinary: bytes, urgent: bytes
+) -> Generator[str, None, None]:
     """Yield what arrives, in the order in which it is noticed.
 
     :param ordinary: sent first
@@ -112,8 +115,9 @@ def main() -> int:
         signal.signal(number, stop)
     argparse.ArgumentParser(description="Send an urgent byte.").parse_args()
     try:
-        for line in receive_from_child(MESSAGE, URGENT):
-            print(line, flush=True)
+        with contextlib.closing(receive_from_child(MESSAGE, URGENT)) as lines:
+            for line in lines:
+                print(line, flush=True)
     except (OSError, ValueError) as error:  # select() takes up to 1023
         print(f"out_of_band: {error}", file=sys.stderr)
         return 1

@@ -118,7 +118,7 @@ def test_the_server_ends_when_nobody_wants_to_know() -> None:
     def ask_once() -> None:
         lines = ask_child(b"who?")
         print(*itertools.islice(lines, 1))
-        lines.close()  # type: ignore[attr-defined] # it is a generator
+        lines.close()
 
     with Running(ask_once) as running:
         assert running.finish() == (0, "request 1: no answer\n", "")

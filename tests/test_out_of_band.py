@@ -33,7 +33,7 @@ def test_stops_when_nobody_wants_to_know() -> None:
     def receive_once() -> None:
         lines = receive_from_child(b"print all pages", b"!")
         print(next(lines))
-        lines.close()  # type: ignore[attr-defined] # it is a generator
+        lines.close()
 
     with Running(receive_once) as running:
         assert running.finish() == (0, "SIGURG\n", "")
