@@ -3,37 +3,58 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType
     from typing import Any
 
 
-def visit_lines(
-    file: str, visit: Callable[[int], None], *, children: bool = False
-) -> None:
-    """Call *visit* when a process first comes to a line of *file*.
+class Place(NamedTuple):
+    """Where a process is, as far as a signal's effect depends on it."""
 
-    Not before it has installed a handler.
+    child: bool
+    lines: tuple[int, ...]  # innermost first, each called by the next
+    descriptor: int  # the next to be opened, counted from the first
 
-    :param children: whether the children are visited, or this process
+
+def visit_places(file: str, visit: Callable[[Place], None]) -> None:
+    """Call *visit* when this process, or a child, comes to a new place.
+
+    That is before a line of *file* is run: for the first time, or called
+    from elsewhere, or while other descriptors are open.
     """
-    process = os.getpid()
-    seen = set()
+    process, first = os.getpid(), next_descriptor()
+    seen: set[Place] = set()
 
     def trace(frame: FrameType, event: str, _: object) -> Any:  # noqa: ANN401
         if frame.f_code.co_filename != file:
             return None
-        line = frame.f_lineno
-        visited = (os.getpid() != process) is children
-        if event == "line" and visited and line not in seen:
-            seen.add(line)
-            if signal.getsignal(signal.SIGINT) != signal.default_int_handler:
-                visit(line)
+        if event == "line":
+            lines = tuple(lines_of(frame, file))
+            place = Place(
+                os.getpid() != process, lines, next_descriptor() - first
+            )
+            if place not in seen:
+                seen.add(place)
+                visit(place)
         return trace
 
     sys.settrace(trace)
+
+
+def lines_of(innermost: FrameType, file: str) -> Iterator[int]:
+    frame: FrameType | None = innermost
+    while frame:
+        if frame.f_code.co_filename == file:
+            yield frame.f_lineno
+        frame = frame.f_back
+
+
+def next_descriptor() -> int:
+    """Return the number that the next open file will get."""
+    descriptor = os.dup(0)
+    os.close(descriptor)
+    return descriptor

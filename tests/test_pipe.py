@@ -31,14 +31,14 @@ def test_receives_nothing() -> None:
 def test_a_signal_does_not_wait_for_a_child_that_still_writes() -> None:
     reading = source("pipe").partition("source.read()")[0].count("\n") + 1
 
-    def terminate(line: int) -> None:
-        if line == reading:
+    def terminate(place: strike.Place) -> None:
+        if place.lines[0] == reading:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def run() -> None:
         sys.argv = ["pipe.py"]
         pipe.MESSAGE = bytes(1_000_000)  # more than a pipe holds
-        strike.visit_lines(str(FILES["pipe"]), terminate)
+        strike.visit_places(str(FILES["pipe"]), terminate)
         sys.exit(pipe.main())
 
     with Running(run) as running:
