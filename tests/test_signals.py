@@ -50,6 +50,7 @@ STDIN = b"one\ntwo\nthree\n"  # for those who read it
 MESSAGE, LONG = b"one\0\x1b\0", b"one" * 400  # for those who receive
 NOTES = 300  # the descriptor of a file in which a process notes places
 OF_CHILD = r"\w+: (child|worker): "
+STRUCK = b"struck\n"
 RAISES = "raises KeyboardInterrupt"
 ATTEMPTS = 5
 EXECUTING = [p for p in FORKING if "os.exec" in source(p)]
@@ -232,7 +233,8 @@ def play(program: str, event: Event, running: Running) -> Ended:
             serve(program, event, running, first_line)
             # No new place is come to between the second and the ^C.
             serve(program, Event(), running, first_line)
-            running.signal(INT)
+            if os.pread(NOTES, len(STRUCK), 0) != STRUCK:
+                running.signal(INT)  # or it has outlived one already
     return running.finish()
 
 
@@ -325,7 +327,7 @@ def struck(program: str, visit: Visit, number: int) -> Ended | None:
     def hit(place: Place) -> bool:
         if place != visit.place:
             return False
-        os.write(NOTES, b"struck\n")
+        os.write(NOTES, STRUCK)
         if number == INT:  # ^C reaches all
             os.killpg(0, number)
         else:
@@ -367,21 +369,33 @@ def unguarded(program: str) -> set[int]:
             text = ast.unparse(node)
             if "os.close(" in text or ".detach()" in text:  # bare numbers
                 lines |= {*range(node.lineno, (node.end_lineno or 0) + 1)}
-            lines |= after_fork(node)
+            lines |= {*after_fork(node)}
     return lines
 
 
-def after_fork(function: ast.FunctionDef) -> set[int]:
-    """Return the lines from a fork to the ``try`` that waits at its end."""
-    forks, tries = [], [function.end_lineno or 0]
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign) and "os.fork()" in ast.unparse(node):
-            forks.append(node.lineno)
-        elif isinstance(node, ast.Try) and any(
-            "os.waitpid(" in ast.unparse(last) for last in node.finalbody
-        ):
-            tries.append(node.lineno)
-    return {line for fork in forks for line in range(fork + 1, min(tries) + 1)}
+def after_fork(function: ast.FunctionDef) -> Iterator[int]:
+    """Yield the lines from a fork to the ``try`` or wait that comes next.
+
+    Between them may be what the child does, and a handler.
+    """
+    forked = False
+    for statement in statements_of(function):
+        text = ast.unparse(statement)
+        if forked:
+            guard = isinstance(statement, ast.Try) or "os.waitpid(" in text
+            last = statement.lineno if guard else statement.end_lineno or 0
+            yield from range(statement.lineno, last + 1)
+            forked = isinstance(statement, ast.If) or "signal.signal(" in text
+            forked &= not guard
+        elif isinstance(statement, ast.Assign) and "os.fork()" in text:
+            forked = True
+
+
+def statements_of(block: ast.FunctionDef | ast.With) -> Iterator[ast.stmt]:
+    for statement in block.body:
+        yield statement
+        if isinstance(statement, ast.With):
+            yield from statements_of(statement)
 
 
 def may_leave(program: str, visit: Visit, number: int) -> bool:
