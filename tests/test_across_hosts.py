@@ -139,6 +139,7 @@ def networks() -> Iterator[tuple[Network, Network]]:
 
 
 pytestmark = [
+    pytest.mark.root,
     pytest.mark.slow,
     pytest.mark.usefixtures("empty_directory"),
 ]
