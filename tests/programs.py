@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import ctypes
+import functools
 import importlib
 import os
 import re
@@ -40,16 +42,36 @@ def named(*endings: str, start: str = "") -> list[str]:
     return [p for p in PROGRAMS if p.startswith(start) and p.endswith(endings)]
 
 
-RECEIVING = named("_receive", "_accept", "_select")  # wait for a peer
-SENDING = named("_send", "_connect")  # need a peer that waits
-FINISHING = [p for p in PROGRAMS if p not in RECEIVING + SENDING]
-
-
 def source(program: str) -> str:
     return FILES[program].read_text("utf-8")
 
 
-FORKING = [p for p in PROGRAMS if "os.fork()" in source(p)]
+@functools.cache
+def calls_of(program: str) -> frozenset[str]:
+    """Return what *program* calls: "print", "os.fork", "listener.bind"."""
+    return frozenset(
+        ast.unparse(node.func)
+        for node in ast.walk(ast.parse(source(program)))
+        if isinstance(node, ast.Call)
+    )
+
+
+def making(*names: str) -> list[str]:
+    """Return the programs that make one of these calls, on any object."""
+    return [
+        p
+        for p in PROGRAMS
+        if any(call.split(".")[-1] in names for call in calls_of(p))
+    ]
+
+
+FORKING = making("fork")
+# Some talk to themselves, or to their children.
+BINDING = making("bind", "create_server")
+REACHING = making("connect", "create_connection", "sendto")
+RECEIVING = [p for p in BINDING if p not in REACHING]  # wait for a peer
+SENDING = [p for p in REACHING if p not in BINDING]  # need one that waits
+FINISHING = [p for p in PROGRAMS if p not in RECEIVING + SENDING]
 
 
 def command_line(program: str, **values: str) -> str:

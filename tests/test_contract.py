@@ -26,6 +26,7 @@ from programs import (
     SENDING,
     Running,
     command_line,
+    named,
     source,
     wait_until_blocked,
 )
@@ -119,6 +120,23 @@ class TestText:
     @every_program
     def test_fits_beside_the_sidebar(self, program: str) -> None:
         assert max(map(len, source(program).splitlines())) <= COLUMNS
+
+
+class TestName:
+    """What the tests find by what a program calls, its name says as well."""
+
+    def test_receivers(self) -> None:
+        assert named("_receive", "_accept", "_select") == RECEIVING
+
+    def test_senders(self) -> None:
+        assert named("_send", "_connect") == SENDING
+
+    @pytest.mark.parametrize("program", RECEIVING + SENDING)
+    def test_domain_and_style(self, program: str) -> None:
+        domain = "unix" if "socket.AF_UNIX" in source(program) else "inet"
+        datagram = "socket.SOCK_DGRAM" in source(program)
+        style = "datagram" if datagram else "stream"
+        assert program.startswith(f"{domain}_{style}_")
 
 
 class TestPlaces:

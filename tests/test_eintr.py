@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import errno
 import importlib
@@ -35,8 +34,8 @@ from programs import (
     Ended,
     Running,
     but_in_child,
+    calls_of,
     command_line,
-    source,
     wait_until_blocked,
 )
 
@@ -76,16 +75,12 @@ CALLS = {
 every_program = pytest.mark.parametrize("program", PROGRAMS)
 
 
-def calls_of(program: str) -> set[str]:
+def waiting_of(program: str) -> set[str]:
     """Return the system calls by which a program waits or moves data.
 
     A sender may wait to receive something, but nobody answers.
     """
-    called = {
-        ast.unparse(node.func)
-        for node in ast.walk(ast.parse(source(program)))
-        if isinstance(node, ast.Call)
-    }
+    called = calls_of(program)
     names = called | {call.rpartition(".")[2] for call in called}
     calls = {CALLS[name] for name in names & CALLS.keys()}
     return calls - {"recvfrom"} if program in SENDING else calls
@@ -280,5 +275,5 @@ def test_every_call(program: str) -> None:
     with open("traced") as log:
         injected = {*INJECTED.findall(log.read())}
     os.unlink("traced")
-    assert calls_of(program) <= injected
+    assert waiting_of(program) <= injected
     assert_nothing_happened(program, ended)

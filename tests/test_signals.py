@@ -35,6 +35,7 @@ from programs import (
     SENDING,
     Ended,
     Running,
+    calls_of,
     command_line,
     die,
     patience,
@@ -103,24 +104,15 @@ def events_of(program: str, *, child: bool) -> Iterator[Event]:
         yield Event("os.fork", "loses all descriptors", to_child=True)
         yield Event("os.fork", "is killed", to_child=True)
     for call in sorted(calls_of(program)):
+        if call.rpartition(".")[2] not in CALLS or not hasattr(
+            *owner_of(call)
+        ):
+            continue
         yield Event(call, "is interrupted", child)
         if call != "os.waitpid" and not (call == "os.fork" and child):
             yield Event(call, "fails", child)
         if "BlockingIOError" in source(program):
             yield Event(call, "has to wait", child)
-
-
-def calls_of(program: str) -> set[str]:
-    called = {
-        ast.unparse(node.func)
-        for node in ast.walk(ast.parse(source(program)))
-        if isinstance(node, ast.Call)
-    }
-    return {
-        call
-        for call in called
-        if call.rpartition(".")[2] in CALLS and hasattr(*owner_of(call))
-    }
 
 
 def owner_of(call: str) -> tuple[Any, str]:
