@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,6 +56,10 @@ def lines_of(innermost: FrameType, file: str) -> Iterator[int]:
 
 def next_descriptor() -> int:
     """Return the number that the next open file will get."""
-    descriptor = os.dup(0)
-    os.close(descriptor)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        descriptor = os.dup(0)
+        os.close(descriptor)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return descriptor
