@@ -18,6 +18,7 @@ import selectors
 import shlex
 import signal
 import socket
+import struct
 import sys
 import tempfile
 import warnings
@@ -53,7 +54,6 @@ NOTES = 300  # the descriptor of a file in which a process notes places
 OF_CHILD = r"\w+: (child|worker): "
 STRUCK = b"struck\n"
 RAISES = "raises KeyboardInterrupt"
-ATTEMPTS = 3
 EXECUTING = [p for p in FORKING if "os.exec" in source(p)]
 # They let signals wait, so that nothing is left behind.
 UNDISTURBED = [p for p in FORKING if "SIG_UNBLOCK" in source(p)]
@@ -188,17 +188,30 @@ def let_idle_time_pass() -> None:
     selectors.DefaultSelector.select = select_at_once  # type: ignore[method-assign,assignment]
 
 
+def little_patience(program: str, times: int) -> dict[str, Any]:
+    """Return what makes *program* wait less; 0 *times*: never in vain."""
+    less: dict[str, Any] = {**patience(program, failing=times > 0)}
+    if "TRIES" in less:
+        less["TRIES"] *= min(times, 4) or 1
+    elif "PATIENCE" in less:
+        less["PATIENCE"] *= times
+    if "TEN_SECONDS" in less:
+        _, microseconds = struct.unpack("ll", less["TEN_SECONDS"])
+        less["TEN_SECONDS"] = struct.pack("ll", 0, times * microseconds)
+    return less
+
+
 def run(
     program: str,
     arguments: list[str],
     event: Event,
     visit: Callable[[Place], None],
     *,
-    failing: bool,
+    times: int,
 ) -> None:
     """Run *program*, with little patience, and visit its places."""
     module: Any = importlib.import_module(f"ipc_examples.{program}")
-    vars(module).update(patience(program, failing=failing), PAUSE=0)
+    vars(module).update(little_patience(program, times), PAUSE=0)
     if event.what == "is used wrongly":
         arguments = ["0"] * len(arguments)
     sys.argv = [f"{program}.py", *arguments]
@@ -255,12 +268,13 @@ def visited(
     event: Event,
     visit: Callable[[Place], object],
     *,
-    failing: bool,
+    times: int,
     orphans: bool,
 ) -> tuple[Ended, list[str]]:
     """Return what is left of *program* after a visit at each place.
 
     :param visit: what it returns, is noted and returned as well
+    :param times: how much patience it has, if it may wait in vain
     :param orphans: whether it may leave children to themselves
     """
 
@@ -272,7 +286,7 @@ def visited(
     with arguments_of(program) as arguments, tempfile.TemporaryFile() as notes:
         os.dup2(notes.fileno(), NOTES)
         action = functools.partial(
-            run, program, arguments, event, note, failing=failing
+            run, program, arguments, event, note, times=times
         )
         with Running(action, stdin=STDIN) as running:
             running.strict = not orphans
@@ -308,8 +322,9 @@ def visits_to(
         return (*place, effects) if place.child is child else None
 
     for event in events or events_of(program, child=child):
+        times = 0 if event == Event() else 8
         ended, notes = visited(
-            program, event, visit, failing=event != Event(), orphans=True
+            program, event, visit, times=times, orphans=True
         )
         for line in notes:
             *place, effects = ast.literal_eval(line)
@@ -340,11 +355,10 @@ def struck(program: str, visit: Visit, number: int) -> Ended | None:
         return True
 
     lenient = number == KILL or may_leave(program, visit, number)
-    failing = visit.place.child or bool(visit.event.call) or number == KILL
-    for attempt in range(ATTEMPTS):  # on a busy machine some lose patience
-        failing &= visit.place.child or attempt < ATTEMPTS - 1
+    vain = visit.place.child or bool(visit.event.call) or number == KILL
+    for times in (1, 4, 16) if vain else (0, 0, 0):  # if they lose patience
         ended, notes = visited(
-            program, visit.event, hit, failing=failing, orphans=lenient
+            program, visit.event, hit, times=times, orphans=lenient
         )
         if notes and lenient:
             err = re.sub(r"left open: .*\n", "", ended.err)
