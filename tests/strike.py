@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from _signal import (  # type: ignore[import-not-found]
+    pthread_sigmask,  # signal's makes enumerations, which takes long
+)
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
     from typing import Any
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Place(NamedTuple):
@@ -56,10 +61,10 @@ def lines_of(innermost: FrameType, file: str) -> Iterator[int]:
 
 def next_descriptor() -> int:
     """Return the number that the next open file will get."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    mask = pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         descriptor = os.dup(0)
         os.close(descriptor)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        pthread_sigmask(signal.SIG_SETMASK, mask)
     return descriptor
