@@ -41,8 +41,8 @@ def converse() -> None:
 
     See :manpage:`socketpair(2)` and :manpage:`waitpid(2)`.
     """
-    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM, 0)
     print(end="", flush=True)  # what is still unwritten would be copied too
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM, 0)
     with ends[0] as childs, ends[1] as parents:
         child = os.fork()
         if child == 0:

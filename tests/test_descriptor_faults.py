@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
+import importlib
 import os
 import re
 import resource
@@ -31,7 +32,7 @@ from programs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 STREAMS = ("stdin", "stdout", "stderr")
@@ -202,6 +203,42 @@ class TestUselessOutput:
         else:
             assert status in (1, 120)
             assert "Broken pipe" in error
+
+
+def run_with_few(few: int, program: str, arguments: list[str]) -> None:
+    """Run a program that may open a *few* more at a time."""
+    module = importlib.import_module(f"ipc_examples.{program}")
+    sys.argv = [program, *arguments]
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first = os.dup(0)
+    os.close(first)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (first + few, limit[1]))
+    try:
+        sys.exit(module.main())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+
+
+@fault("no free descriptor, early or late")
+@pytest.mark.parametrize("program", FINISHING)
+def test_few_descriptors(
+    program: str, record_property: Callable[[str, object], None]
+) -> None:
+    untidy = program == "round_trips"  # it leaves closing to the end
+    left = 0
+    with command_of(program) as (_, *arguments):
+        for few in range(10):
+            action = functools.partial(run_with_few, few, program, arguments)
+            with Running(action, stdin=STDIN) as running:
+                status, _, err = running.finish()
+            if untidy:
+                err, found = re.subn(r"left open: .*\n", "", err)
+                left += found
+            assert re.fullmatch(told(program), err), few
+            assert (status == 0) is (err == ""), few
+    if untidy:
+        assert left
+        record_property("instead", "skeleton")
 
 
 @fault("descriptors beyond 1023")
