@@ -156,7 +156,7 @@ def test_any_datagram(program: str) -> None:
 @pytest.mark.fault("any bytes from a child, or from oneself")
 @pytest.mark.parametrize("program", SHOWING)
 def test_any_child(program: str) -> None:
-    @examples(40)
+    @examples(15)
     @given(BYTES)
     def comes_out_whole(data: bytes) -> None:
         replace, sent = said(program, data)
