@@ -19,6 +19,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Results())
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many workers to start: most tests wait most of the time."""
+    return 2 * (os.cpu_count() or 1)
+
+
 @pytest.fixture
 def empty_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Change to an empty directory; at the end it must be empty again.

@@ -322,7 +322,7 @@ def visits_to(
         return (*place, effects) if place.child is child else None
 
     for event in events or events_of(program, child=child):
-        times = 0 if event == Event() else 8
+        times = 0 if event == Event() else 4
         ended, notes = visited(
             program, event, visit, times=times, orphans=True
         )
