@@ -20,6 +20,7 @@ from programs import (
     DEADLINE,
     FILES,
     FINISHING,
+    FORKING,
     PROGRAMS,
     RECEIVING,
     ROOT,
@@ -108,6 +109,13 @@ class TestText:
     @every_program
     def test_imports_the_standard_library_only(self, program: str) -> None:
         assert imported_by(program) <= sys.stdlib_module_names
+
+    @pytest.mark.parametrize("program", FORKING)
+    def test_child_leaves_whatever_happens(self, program: str) -> None:
+        """Each fork has an ``os._exit`` in a ``finally``."""
+        text = ast.unparse(ast.parse(source(program)))
+        leaving = re.findall(r"finally:\n +os\._exit\(", text)
+        assert len(leaving) == text.count("os.fork()")
 
     @every_program
     def test_hides_no_standard_module(self, program: str) -> None:

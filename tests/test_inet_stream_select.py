@@ -17,6 +17,7 @@ from ipc_examples.inet_stream_select import listener_at, read, serve, welcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator
+    from typing import NoReturn
 
 NAME = "inet_stream_select"
 
@@ -173,6 +174,18 @@ class TestFalseAlarms:
             listener.setblocking(False)
             welcome(selector, listener)
             assert not selector.get_map()
+
+    def test_cannot_make_the_server_wait(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        listener = listener_at(LOOPBACK)
+
+        def select(*_: object) -> NoReturn:
+            raise InterruptedError(listener.getblocking())
+
+        monkeypatch.setattr(selectors.DefaultSelector, "select", select)
+        with listener, pytest.raises(InterruptedError, match="False"):
+            serve(listener)
 
     def test_cannot_block(self) -> None:
         with (
