@@ -356,7 +356,7 @@ def struck(program: str, visit: Visit, number: int) -> Ended | None:
 
     lenient = number == KILL or may_leave(program, visit, number)
     vain = visit.place.child or bool(visit.event.call) or number == KILL
-    for times in (1, 8, 64, 64) if vain else (0, 0, 0):  # if it was short
+    for times in (1, 8, 64, 0) if vain else (0, 0, 0):  # if it was short
         ended, notes = visited(
             program, visit.event, hit, times=times, orphans=lenient
         )
