@@ -129,6 +129,26 @@ def test_search_finds(open_page: Open, words: str, first: str) -> None:
     assert found[0].partition("#")[0].partition("?")[0] == first
 
 
+@pytest.mark.parametrize(
+    ("link", "heading"),
+    [
+        ("pass an open file", "Everything at once: sendmsg and recvmsg"),
+        ("get rid of", "Address already in use"),
+        ("serve several clients", "Many clients at once"),
+    ],
+)
+def test_leads_from_the_index_to_an_answer(
+    open_page: Open, link: str, heading: str
+) -> None:
+    page = open_page("index.html")
+    page.get_by_role("link", name=link).click()
+    anchor = page.url.partition("#")[2]
+    there = page.locator(f"#{anchor}").locator(
+        "xpath=ancestor-or-self::section"
+    )
+    assert heading in there.last.inner_text()
+
+
 def test_reads_on_from_chapter_to_chapter(open_page: Open) -> None:
     page = open_page("tutorial/01-goals.html")
     seen = []
