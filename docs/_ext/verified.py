@@ -137,7 +137,7 @@ def result(members: faults.Members, program: str) -> str:
         return ""
     number = found["passed"]
     return (
-        f"Run by {number} test{'s' * (number != 1)} of this build:"
+        f"Run by {number} test{'s' * (number != 1)}, which passed:"
         f" Python {members['python']}, {members['system']}, {found['when']}"
     )
 

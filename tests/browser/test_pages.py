@@ -130,7 +130,7 @@ def test_each_program_says_where_it_is_and_who_ran_it(name: str) -> None:
         assert block
         line = block.find_next(class_="about-program")
         assert line
-        assert re.search(r"Run by \d+ tests? of this build: ", line.text)
+        assert re.search(r"Run by \d+ tests?, which passed: ", line.text)
         links = {link.text: link["href"] for link in line.find_all("a")}
         targets = {
             f"Download {name}.py": f"/{name}.py",
