@@ -4,6 +4,8 @@
 import argparse
 import ast
 import importlib.resources
+import signal
+import sys
 from collections.abc import Iterator
 
 
@@ -18,13 +20,19 @@ def programs() -> Iterator[tuple[str, str]]:
 
 def main() -> int:
     """Print the list; return the exit status."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     argparse.ArgumentParser(
         prog="python -m ipc_examples",
         description="List the programs. "
         "Run one with: python -m ipc_examples.NAME",
     ).parse_args()
-    for name, summary in programs():
-        print(f"{name:24}{summary}")
+    try:
+        lines = [f"{name:24}{summary}\n" for name, summary in programs()]
+        print("".join(lines), end="", flush=True)
+    except OSError as error:
+        print(f"ipc_examples: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

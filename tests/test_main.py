@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 import ast
+import errno
+import io
+import os
 import runpy
+import signal
 import sys
 
+import pytest
 from programs import PROGRAMS, ROOT, Running, source
 
 
-def run(*arguments: str) -> Running:
+def run(*arguments: str, **replace: object) -> Running:
     def run_package() -> None:
         sys.argv = ["ipc_examples", *arguments]
         sys.modules.pop("ipc_examples.__main__", None)  # pytest's import
         runpy.run_module("ipc_examples", run_name="__main__")
 
-    return Running(run_package)
+    return Running(run_package, replace=replace)
 
 
 def test_lists_every_program_in_one_line() -> None:
@@ -38,3 +43,27 @@ def test_takes_no_arguments() -> None:
 def test_can_be_imported() -> None:
     names = runpy.run_path(str(ROOT / "ipc_examples" / "__main__.py"))
     assert [name for name, _ in names["programs"]()] == PROGRAMS
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_quietly(number: int) -> None:
+    def strike(_: object) -> None:
+        os.kill(os.getpid(), number)
+
+    with run(**{"ast.parse": strike}) as running:
+        assert running.finish() == (128 + number, "", "")
+
+
+class Unread(io.StringIO):
+    """A standard output that nobody reads."""
+
+    def write(self, text: str) -> int:
+        if text:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        return 0
+
+
+def test_reports_that_nobody_reads_the_list() -> None:
+    error = "ipc_examples: [Errno 32] Broken pipe\n"
+    with run(**{"sys.stdout": Unread()}) as running:
+        assert running.finish() == (1, "", error)
