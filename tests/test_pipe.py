@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-import strike
+from places import Place, visit_places
 from programs import FILES, Running, source
 
 from ipc_examples import pipe
@@ -31,14 +31,14 @@ def test_receives_nothing() -> None:
 def test_a_signal_does_not_wait_for_a_child_that_still_writes() -> None:
     reading = source("pipe").partition("source.read()")[0].count("\n") + 1
 
-    def terminate(place: strike.Place) -> None:
+    def terminate(place: Place) -> None:
         if place.lines[0] == reading:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def run() -> None:
         sys.argv = ["pipe.py"]
         pipe.MESSAGE = bytes(1_000_000)  # more than a pipe holds
-        strike.visit_places(str(FILES["pipe"]), terminate)
+        visit_places(str(FILES["pipe"]), terminate)
         sys.exit(pipe.main())
 
     with Running(run) as running:

@@ -1,0 +1,70 @@
+"""Calls back at each line of a program that a process comes to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from _signal import (  # type: ignore[import-not-found]
+    pthread_sigmask,  # signal's makes enumerations, which takes long
+)
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+    from typing import Any
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class Place(NamedTuple):
+    """Where a process is, as far as a signal's effect depends on it."""
+
+    child: bool
+    lines: tuple[int, ...]  # innermost first, each called by the next
+    descriptor: int  # the next to be opened, counted from the first
+
+
+def visit_places(file: str, visit: Callable[[Place], None]) -> None:
+    """Call *visit* when this process, or a child, comes to a new place.
+
+    That is before a line of *file* is run: for the first time, or called
+    from elsewhere, or while other descriptors are open.
+    """
+    process, first = os.getpid(), next_descriptor()
+    seen: set[Place] = set()
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:  # noqa: ANN401
+        if frame.f_code.co_filename != file:
+            return None
+        if event == "line":
+            lines = tuple(lines_of(frame, file))
+            place = Place(
+                os.getpid() != process, lines, next_descriptor() - first
+            )
+            if place not in seen:
+                seen.add(place)
+                visit(place)
+        return trace
+
+    sys.settrace(trace)
+
+
+def lines_of(innermost: FrameType, file: str) -> Iterator[int]:
+    frame: FrameType | None = innermost
+    while frame:
+        if frame.f_code.co_filename == file:
+            yield frame.f_lineno
+        frame = frame.f_back
+
+
+def next_descriptor() -> int:
+    """Return the number that the next open file will get."""
+    mask = pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        descriptor = os.dup(0)
+        os.close(descriptor)
+    finally:
+        pthread_sigmask(signal.SIG_SETMASK, mask)
+    return descriptor
