@@ -10,7 +10,7 @@ import socket
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
-from programs import DEADLINE, assert_idle, command_line, named
+from programs import DEADLINE, SENDING, assert_idle, command_line, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +86,9 @@ IPV6_ABSENT = {"socket.socket": SocketOfIPv4}
 def style_of(program: str) -> socket.SocketKind:
     stream = "_stream_" in program
     return socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
+
+
+CONNECTING = [p for p in SENDING if style_of(p) == socket.SOCK_STREAM]
 
 
 def open_socket(program: str, host: str = LOOPBACK) -> socket.socket:

@@ -11,6 +11,7 @@ import os
 import re
 import runpy
 import select
+import shlex
 import signal
 import struct
 import sys
@@ -18,7 +19,7 @@ import time
 import traceback
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 
 import pytest
 
@@ -29,6 +30,7 @@ ROOT = Path(__file__).parent.parent
 FILES = {file.stem: file for file in ROOT.glob("ipc_examples/[!_]*.py")}
 PROGRAMS = sorted(FILES)
 NOBODY = 65534  # the user and group of that name
+STDIN = b"one\ntwo\nthree\n"  # for those who read it
 DEADLINE = 10.0  # seconds, each time something is waited for
 
 # A grandchild without a parent becomes our child: so we learn of it.
@@ -88,6 +90,36 @@ def command_line(program: str, **values: str) -> str:
     for name, value in values.items():
         command = re.sub(rf"\[{name}\]|\b{name}\b", value, command)
     return re.sub(r" \[[A-Z]+\]", "", command)
+
+
+def own_arguments(program: str) -> list[str]:
+    """Return arguments for a program that needs no peer, or waits for one."""
+    line = command_line(program, COUNT="1").rpartition(" | ")[2]
+    return shlex.split(line)[2:]
+
+
+def run_file(program: str, *arguments: str) -> None:
+    """Run *program* in this process, as Python runs a file."""
+    file = FILES[program]
+    sys.argv = [file.name, *arguments]
+    runpy.run_path(str(file), run_name="__main__")
+
+
+def main_of(
+    program: str, *arguments: str, **names: object
+) -> Callable[[], NoReturn]:
+    """Import *program* now; return what runs it in this process.
+
+    :param names: take the place of its own
+    """
+    module: Any = importlib.import_module(f"ipc_examples.{program}")
+
+    def run() -> NoReturn:
+        vars(module).update(names)
+        sys.argv = [f"{program}.py", *arguments]
+        sys.exit(module.main())
+
+    return run
 
 
 def patience(program: str, *, failing: bool = True) -> dict[str, object]:
@@ -283,16 +315,14 @@ def but_in_child(action: Callable[[], object]) -> Callable[[], int]:
 
 def as_nobody(program: str, *arguments: str) -> Callable[[], object]:
     """Return a run of *program* by a user who may do little."""
-
-    module: Any = importlib.import_module(f"ipc_examples.{program}")
+    main = main_of(program, *arguments)  # while we may read the file
 
     def run() -> None:
         if os.getuid() == 0:
             os.setgroups([])
             os.setgid(NOBODY)
             os.setuid(NOBODY)
-        sys.argv = [f"{program}.py", *arguments]
-        sys.exit(module.main())
+        main()
 
     return run
 
@@ -306,8 +336,7 @@ def in_removed_directory(
         os.mkdir("gone")
         os.chdir("gone")
         os.rmdir("../gone")
-        sys.argv = [f"{program}.py", *arguments]
-        runpy.run_path(str(FILES[program]), run_name="__main__")
+        run_file(program, *arguments)
 
     return run
 
@@ -380,14 +409,12 @@ def action_of(
         patch.setattr(name, replace[name])
     if not isinstance(program, str):
         return program
-    file = FILES[program]
-    sys.argv = [file.name, *arguments]
     if not own:
-        return lambda: runpy.run_path(str(file), run_name="__main__")
+        return functools.partial(run_file, program, *arguments)
     module: Any = importlib.import_module(f"ipc_examples.{program}")
     for name in own:
         patch.setattr(module, name, replace[name])
-    return lambda: sys.exit(module.main())
+    return main_of(program, *arguments)
 
 
 def perform(action: Callable[[], object], *, strict: bool) -> int:

@@ -6,16 +6,13 @@ import ast
 import contextlib
 import functools
 import gc
-import importlib
 import logging
 import os
 import posix
 import re
 import selectors
-import shlex
 import signal
 import struct
-import sys
 import tempfile
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,16 +24,17 @@ from programs import (
     FILES,
     RECEIVING,
     SENDING,
+    STDIN,
     Ended,
     Running,
-    command_line,
+    main_of,
+    own_arguments,
     patience,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-STDIN = b"one\ntwo\nthree\n"  # for those who read it
 MESSAGE, LONG = b"one\0\x1b\0", b"one" * 400  # for those who receive
 NOTES = LAST + 1  # the descriptor of a file in which a process notes places
 STRUCK = b"struck\n"
@@ -148,12 +146,13 @@ def visited(
         if noted := visit(place):
             os.write(NOTES, f"{noted}\n".encode())
 
-    importlib.import_module(f"ipc_examples.{program}")  # once for all
     with arguments_of(program) as arguments, tempfile.TemporaryFile() as notes:
         os.dup2(notes.fileno(), NOTES)
-        action = functools.partial(
-            run, program, arguments, event, note, times=times
-        )
+        wrong = event.what == "is used wrongly"
+        words = ["0"] * len(arguments) if wrong else arguments
+        names = {**little_patience(program, times), "PAUSE": 0}
+        main = main_of(program, *words, **names)
+        action = functools.partial(run, program, main, event, note)
         with Running(action, stdin=STDIN) as running:
             running.strict = not orphans
             ended = play(program, event, running)
@@ -169,8 +168,7 @@ def arguments_of(program: str) -> Iterator[list[str]]:
         with peer_of(program) as (_, arguments):
             yield arguments
     else:
-        line = command_line(program, COUNT="1").rpartition(" | ")[2]
-        yield shlex.split(line)[2:]
+        yield own_arguments(program)
 
 
 def play(program: str, event: Event, running: Running) -> Ended:
@@ -202,18 +200,11 @@ def serve(
 
 def run(
     program: str,
-    arguments: list[str],
+    main: Callable[[], object],
     event: Event,
     visit: Callable[[Place], None],
-    *,
-    times: int,
 ) -> None:
-    """Run *program*, with little patience, and visit its places."""
-    module: Any = importlib.import_module(f"ipc_examples.{program}")
-    vars(module).update(little_patience(program, times), PAUSE=0)
-    if event.what == "is used wrongly":
-        arguments = ["0"] * len(arguments)
-    sys.argv = [f"{program}.py", *arguments]
+    """Let *event* happen to *program* in this process; visit its places."""
     gc.disable()  # it would copy what we have in common with our parent
     warnings.simplefilter("ignore", ResourceWarning)
     os._exit = posix._exit  # no coverage to save: it cannot trace as well
@@ -221,7 +212,7 @@ def run(
     let_idle_time_pass()
     with prepared(event):
         visit_places(str(FILES[program]), visit)
-        sys.exit(module.main())
+        main()
 
 
 def leave_forks_alone() -> None:

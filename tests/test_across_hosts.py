@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-import importlib
 import os
 import shlex
 import shutil
@@ -17,11 +16,17 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from peers import style_of, wire
-from programs import RECEIVING, SENDING, Running, wait_until_blocked
+from programs import (
+    RECEIVING,
+    SENDING,
+    Running,
+    main_of,
+    wait_until_blocked,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,14 +115,12 @@ class Network:
 
     def run(self, program: str, *arguments: str, **names: object) -> Running:
         """Run a program in this network, its *names* replaced."""
-        module: Any = importlib.import_module(f"ipc_examples.{program}")
+        main = main_of(program, *arguments, **names)
 
         def action() -> None:
             with open(f"/proc/{self.process.pid}/ns/net") as network:
                 ctypes.CDLL(None).setns(network.fileno(), CLONE_NEWNET)
-            vars(module).update(names)
-            sys.argv = [program, *arguments]
-            sys.exit(module.main())
+            main()
 
         return self.stack.enter_context(Running(action))
 

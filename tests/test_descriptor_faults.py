@@ -5,12 +5,10 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
-import importlib
 import os
 import re
 import resource
 import runpy
-import shlex
 import signal
 import socket
 import subprocess
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from peers import STREAM, end, open_socket, peer_of, send_to, taken_by, wire
+from places import next_descriptor
 from programs import (
     DEADLINE,
     FILES,
@@ -26,9 +25,11 @@ from programs import (
     PROGRAMS,
     RECEIVING,
     SENDING,
+    STDIN,
     Running,
     assert_idle,
-    command_line,
+    main_of,
+    own_arguments,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 STREAMS = ("stdin", "stdout", "stderr")
-STDIN = b"one\ntwo\nthree\n"
 SELECT_LIMIT = 1024
 
 fault = pytest.mark.fault
@@ -54,8 +54,7 @@ def command_of(program: str) -> Iterator[list[str]]:
             yield [file, *arguments]
             assert taken_by(peer) == wire(program)
     else:
-        line = command_line(program, COUNT="1").rpartition(" | ")[2]
-        yield [file, *shlex.split(line)[2:]]
+        yield [file, *own_arguments(program)]
 
 
 def run(command: list[str]) -> None:
@@ -205,16 +204,13 @@ class TestUselessOutput:
             assert "Broken pipe" in error
 
 
-def run_with_few(few: int, program: str, arguments: list[str]) -> None:
+def run_with_few(few: int, main: Callable[[], object]) -> None:
     """Run a program that may open a *few* more at a time."""
-    module = importlib.import_module(f"ipc_examples.{program}")
-    sys.argv = [program, *arguments]
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    first = os.dup(0)
-    os.close(first)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (first + few, limit[1]))
+    most = next_descriptor() + few
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, limit[1]))
     try:
-        sys.exit(module.main())
+        main()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limit)
 
@@ -227,8 +223,9 @@ def test_few_descriptors(
     untidy = program == "round_trips"  # it leaves closing to the end
     left = 0
     with command_of(program) as (_, *arguments):
+        main = main_of(program, *arguments)
         for few in range(10):
-            action = functools.partial(run_with_few, few, program, arguments)
+            action = functools.partial(run_with_few, few, main)
             with Running(action, stdin=STDIN) as running:
                 status, _, err = running.finish()
             if untidy:

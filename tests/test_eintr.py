@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib
 import os
 import re
-import shlex
 import signal
 import socket
 import subprocess
-import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import strace
 from peers import (
+    CONNECTING,
     STREAM,
     client_of,
     open_socket,
     peer_of,
-    style_of,
     taken_by,
 )
 from programs import (
@@ -31,11 +28,13 @@ from programs import (
     PROGRAMS,
     RECEIVING,
     SENDING,
+    STDIN,
     Ended,
     Running,
     but_in_child,
     calls_of,
-    command_line,
+    main_of,
+    own_arguments,
     wait_until_blocked,
 )
 
@@ -48,7 +47,6 @@ TICKS = 3  # at least, during each call that waits
 CHILDREN = 16  # at most, of one program
 LONG = bytes(10_000_000)  # more than a connection holds
 INJECTED = re.compile(r"(\w+)(?:\(| resumed>).*\(INJECTED\)")
-CONNECTING = [p for p in SENDING if style_of(p) == socket.SOCK_STREAM]
 # Those that the system can interrupt and Python makes again, by the names that
 # programs give them. Left out are open(), which no signal interrupts unless
 # the file is a FIFO or a terminal, and connect(), which goes on when it is
@@ -113,13 +111,6 @@ class Timer:
             os.close(descriptor)
 
 
-def run(program: str, arguments: list[str], **names: object) -> None:
-    module: Any = importlib.import_module(f"ipc_examples.{program}")
-    vars(module).update(names)
-    sys.argv = [program, *arguments]
-    sys.exit(module.main())
-
-
 def play(
     program: str,
     prepare: Callable[[], object],
@@ -134,7 +125,7 @@ def play(
 
     def prepare_and_run() -> None:
         prepare()
-        run(program, arguments, **names)
+        main_of(program, *arguments, **names)()
 
     with contextlib.ExitStack() as stack:
         names: dict[str, object] = {}
@@ -147,9 +138,8 @@ def play(
                     names["MESSAGE"] = LONG
                 go_on = let_wait(program, peer, stack)
         else:
-            line = command_line(program, COUNT="1").rpartition(" | ")[2]
-            arguments = shlex.split(line)[2:]
-        running = Running(prepare_and_run, stdin=b"one\ntwo\n")
+            arguments = own_arguments(program)
+        running = Running(prepare_and_run, stdin=STDIN)
         stack.enter_context(running)
         started(running.pid)
         if hold and program in SENDING + FORKING:
@@ -235,7 +225,7 @@ def test_connecting_in_the_unix_domain() -> None:
 
         def start_and_run() -> None:
             timer.start()
-            run(program, arguments)
+            main_of(program, *arguments)()
 
         with Running(start_and_run) as running:
             status, out, err = running.finish()

@@ -9,23 +9,21 @@ from __future__ import annotations
 import errno
 import os
 import re
-import runpy
-import shlex
 import signal
-import sys
 from itertools import count, repeat
 from typing import TYPE_CHECKING
 
 import pytest
 from programs import (
-    FILES,
     FORKING,
+    STDIN,
     Ended,
     Running,
     but_in_child,
-    command_line,
     die,
+    own_arguments,
     patience,
+    run_file,
     source,
 )
 
@@ -45,16 +43,11 @@ def run(program: str, **replace: object) -> Ended:
     replace["os.fork"] = replace.pop("fork")
     with Running(
         program,
-        *arguments(program),
-        stdin=b"one\ntwo\nthree\n",
+        *own_arguments(program),
+        stdin=STDIN,
         replace=replace,
     ) as running:
         return running.finish()
-
-
-def arguments(program: str) -> list[str]:
-    line = command_line(program, COUNT="1").rpartition(" | ")[2]
-    return shlex.split(line)[2:]
 
 
 def at_most(times: int) -> Callable[[], int]:
@@ -119,7 +112,7 @@ def test_a_child_that_nobody_knows_ends_by_itself(program: str) -> None:
 
     replace = {"os.fork": fork_and_be_terminated, **patience(program)}
     with Running(
-        program, *arguments(program), replace=replace, strict=False
+        program, *own_arguments(program), replace=replace, strict=False
     ) as running:
         assert running.finish().status == 128 + signal.SIGTERM
 
@@ -129,10 +122,9 @@ def test_a_child_that_nobody_knows_ends_by_itself(program: str) -> None:
 def test_output_comes_once(program: str) -> None:
     def begin_and_run() -> None:
         print("begun", end=" ")
-        sys.argv = [program, *arguments(program)]
-        runpy.run_path(str(FILES[program]), run_name="__main__")
+        run_file(program, *own_arguments(program))
 
-    with Running(begin_and_run, stdin=b"one\n") as running:
+    with Running(begin_and_run, stdin=STDIN) as running:
         ended = running.finish()
     assert (ended.status, ended.err, ended.out.count("begun")) == (0, "", 1)
 

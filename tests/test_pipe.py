@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 
 from places import Place, visit_places
-from programs import FILES, Running, source
+from programs import (
+    FILES,
+    Running,
+    main_of,
+    source,
+)
 
-from ipc_examples import pipe
 from ipc_examples.pipe import receive_from_child
 
 
@@ -36,10 +39,8 @@ def test_a_signal_does_not_wait_for_a_child_that_still_writes() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def run() -> None:
-        sys.argv = ["pipe.py"]
-        pipe.MESSAGE = bytes(1_000_000)  # more than a pipe holds
         visit_places(str(FILES["pipe"]), terminate)
-        sys.exit(pipe.main())
+        main_of("pipe", MESSAGE=bytes(1_000_000))()  # more than a pipe holds
 
     with Running(run) as running:
         status, out, err = running.finish()

@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from programs import FILES, Running
-
-from ipc_examples import pipeline
+from programs import (
+    FILES,
+    Running,
+    main_of,
+)
 
 NAME = "pipeline"
 
@@ -84,8 +86,7 @@ def test_both_find_sigpipe_at_its_default(*, ignored: bool) -> None:
 def test_the_first_does_not_read_the_pipe_instead_of_a_closed_input() -> None:
     def start() -> None:
         os.close(0)
-        sys.argv = [NAME, "cat", "wc -c"]
-        sys.exit(pipeline.main())
+        main_of(NAME, "cat", "wc -c")()
 
     with Running(start) as running:
         status, out, err = running.finish()

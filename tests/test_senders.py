@@ -83,27 +83,27 @@ def test_can_be_interrupted(program: str) -> None:
         assert running.finish() == (130, "", "")
 
 
+def assert_delivers(program: str, path: str) -> None:
+    """See that *program* sends to a peer at *path* what it has to send."""
+    with (
+        peer_of(program, path=path) as (peer, arguments),
+        Running(program, *arguments) as running,
+    ):
+        assert taken_by(peer) == wire(program)
+        assert running.finish() == (0, "", "")
+
+
 class TestPaths:
     @pytest.mark.fault("a path of 107 bytes")
     @every_unix
     @pytest.mark.parametrize("path", LONGEST, ids=["ASCII", "UTF-8"])
     def test_may_have_107_bytes(self, program: str, path: str) -> None:
-        with (
-            peer_of(program, path=path) as (peer, arguments),
-            Running(program, *arguments) as running,
-        ):
-            assert taken_by(peer) == wire(program)
-            assert running.finish() == (0, "", "")
+        assert_delivers(program, path)
 
     @pytest.mark.fault("a path that is not ASCII")
     @every_unix
     def test_may_be_in_any_language(self, program: str) -> None:
-        with (
-            peer_of(program, path="Küste") as (peer, arguments),
-            Running(program, *arguments) as running,
-        ):
-            assert taken_by(peer) == wire(program)
-            assert running.finish() == (0, "", "")
+        assert_delivers(program, "Küste")
 
     @pytest.mark.fault("a symbolic link as path")
     @every_unix

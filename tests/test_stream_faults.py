@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from peers import (
+    CONNECTING,
     STREAM,
     address_in,
     client_of,
@@ -26,14 +27,12 @@ from peers import (
     open_socket,
     peer_of,
     send_to,
-    style_of,
     taken_by,
     wire,
 )
 from programs import (
     DEADLINE,
     ROOT,
-    SENDING,
     Running,
     assert_idle,
     die,
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
-CONNECTING = [p for p in SENDING if style_of(p) == socket.SOCK_STREAM]
 TEXT = "Half a league, half a league, half a league onward"
 MANY = 200
 BACKLOG = 128  # listen()'s own; one more gets in

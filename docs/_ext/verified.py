@@ -77,7 +77,7 @@ class AboutPrograms(SphinxTransform):
             classes=["download"],
         )
         yield on_site(download, nodes.Text(" · "))
-        if self.env.docname != page(program):
+        if self.env.docname != f"{PAGES}{program}":
             yield self.link("py", "mod", f"ipc_examples.{program}", "Its page")
             yield nodes.Text(" · ")
         test = self.link("std", "ref", f"test-of-{program}", "Its test")
@@ -98,11 +98,6 @@ class AboutPrograms(SphinxTransform):
             refexplicit=True,
             refwarn=True,
         )
-
-
-def page(program: str) -> str:
-    """Return the name of a program's page."""
-    return f"{PAGES}{program}"
 
 
 def on_site(*parts: nodes.Node) -> nodes.Node:
