@@ -63,9 +63,11 @@ def live(session: nox.Session) -> None:
 @nox.session
 def books(session: nox.Session) -> None:
     """Make and check the books, or those that are named: epub, html, pdf."""
+    makers = {"epub": make_epub, "html": make_zip, "pdf": make_pdf}
+    if unknown := {*session.posargs} - {*makers}:
+        session.error(f"no such book: {', '.join(sorted(unknown))}")
     install(session, "docs")
     BOOKS.mkdir(parents=True, exist_ok=True)
-    makers = {"epub": make_epub, "html": make_zip, "pdf": make_pdf}
     for name in session.posargs or makers:
         makers[name](session)
     session.log(f"The books are in {BOOKS}")
