@@ -132,7 +132,9 @@ def parse(text: str) -> Iterator[Call]:
         if last:
             # strace's own figure leaves out the time that it takes itself.
             last.end = call.start
-            yield last
+            # Untraced, a signal that is ignored interrupts nothing.
+            if not (call.name == "SIGCHLD" and last.rest.startswith("EINTR")):
+                yield last
             last = None
         announced = re.search(r'"@(\w+):?(\d*)"', call.arguments)
         if call.name == "stat" and announced:

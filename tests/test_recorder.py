@@ -126,3 +126,20 @@ def test_a_recording_that_tells_the_same_stays(
     file.write_text(replace(made, steps=made.steps[:-1]).dump())
     assert record(monkeypatch, shown) == 0
     assert len(recording.load(file).steps) == len(made.steps)
+
+
+@pytest.mark.parametrize(
+    ("signal", "calls"),
+    [
+        # It is ignored, so only a process that is traced is interrupted.
+        ("SIGCHLD", ["SIGCHLD", "read"]),
+        ("SIGINT", ["read", "SIGINT", "read"]),
+    ],
+)
+def test_an_interrupted_call(signal: str, calls: list[str]) -> None:
+    trace = f"""\
+1.0 read(3<socket:[7]>, 0x7f00, 64) = -1 EINTR (Interrupted system call)
+2.0 --- {signal} {{si_signo={signal}}} ---
+3.0 read(3<socket:[7]>, "one", 64) = 3
+"""
+    assert [call.name for call in strace.parse(trace)] == calls
