@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: 0BSD
 """List the programs of this package, one line each."""
 
-import argparse
 import ast
 import importlib.resources
 import signal
@@ -18,23 +17,15 @@ def programs() -> Iterator[tuple[str, str]]:
             yield file.name.removesuffix(".py"), docstring.partition("\n")[0]
 
 
-def main() -> int:
-    """Print the list; return the exit status."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
-    argparse.ArgumentParser(
-        prog="python -m ipc_examples",
-        description="List the programs. "
-        "Run one with: python -m ipc_examples.NAME",
-    ).parse_args()
+def main() -> None:
+    """Print the list."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         lines = [f"{name:24}{summary}\n" for name, summary in programs()]
         print("".join(lines), end="", flush=True)
     except OSError as error:
-        print(f"ipc_examples: {error}", file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(f"ipc_examples: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -12,119 +12,118 @@ lost:
 
     from ipc_examples.datagram_request import ask_child
 
-    for line in ask_child(b"Half a league?"):
-        print(line)
+    print(ask_child(b"Half a league?"))
 
 .. testoutput::
 
     request 1: no answer
     request 2 -->Half a league onward
+    b'Half a league onward'
 """
 
-import argparse
-import contextlib
 import os
 import signal
 import socket
 import sys
-from collections.abc import Generator, Iterator
+import time
 from typing import NoReturn
 
-ANSWER = b"Half a league onward"
-PATIENCE = 0.5  # seconds to wait for an answer
+TIMEOUT = 0.5  # seconds to wait for an answer
 TRIES = 5
-SIZE = 1024
+BUFFER_SIZE = 1024  # bytes
+# C0 but NUL, DEL and C1; what reorders a line: U+2028 to 202E, 2066 to 2069.
+CODES = *range(1, 32), *range(127, 160), *range(8232, 8239), *range(8294, 8298)
+ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
 
 
-def ask_child(question: bytes) -> Generator[str, None, None]:
-    """Fork a server, ask it, and yield a line for each try.
+def ask(server: tuple[str, int], question: bytes) -> bytes:
+    """Send *question* until *server* answers; print what comes of each try.
 
-    :raises OSError: if there is no room, or the child failed
+    :returns: the answer, of which BUFFER_SIZE bytes are kept
     :raises TimeoutError: if no try was answered
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind(("127.0.0.1", 0))
-        child = os.fork()
-        if child == 0:
-            answer_second_and_exit(server)
-        try:
-            yield from ask(server.getsockname(), question)
-        except BaseException:
-            os.kill(child, signal.SIGKILL)  # it may be waiting for ever
-            raise
-        finally:
-            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if status:
-        raise ChildProcessError(f"the child ended with status {status}")
-
-
-def ask(server: tuple[str, int], question: bytes) -> Iterator[str]:
-    """Ask *server* until it answers; yield a line for each try.
-
-    :raises TimeoutError: if no try was answered
+    :raises OSError: if there is no room for a socket, or the network fails
 
     See :manpage:`connect(2)`, :manpage:`recvmsg(2)` and :manpage:`udp(7)`.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.connect(server)  # from now on it hears this server only
-        client.settimeout(PATIENCE)
-        for number in range(1, TRIES + 1):
-            client.send(question)
+        client.settimeout(TIMEOUT)
+        for trial in range(1, TRIES + 1):
             try:
-                answer, _, flags, _ = client.recvmsg(SIZE)
+                client.send(question)
+                answer, _, flags, _ = client.recvmsg(BUFFER_SIZE)
             except TimeoutError:
-                yield f"request {number}: no answer"
-                continue
-            yield f"request {number} -->{printable(answer)}"
-            if flags & socket.MSG_TRUNC:
-                yield f"request {number}: answer cut to {SIZE} bytes"
-            return
+                print(f"request {trial}: no answer", flush=True)
+            except ConnectionRefusedError:  # the server may be about to start
+                print(f"request {trial}: refused", flush=True)
+                time.sleep(TIMEOUT)
+            else:
+                cut = ", cut" if flags & socket.MSG_TRUNC else ""
+                print(f"request {trial}{cut} -->{escaped(answer)}", flush=True)
+                return answer
     raise TimeoutError(f"no answer to {TRIES} requests")
 
 
-def printable(answer: bytes) -> str:
-    """Return *answer* as text, its control characters escaped."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    text = answer.decode(encoding, "backslashreplace")
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+def ask_child(question: bytes) -> bytes:
+    """Fork a server, ask it, and return its answer.
+
+    :raises OSError: if there is no room; its subclasses
+        :exc:`TimeoutError` if no try was answered,
+        :exc:`ChildProcessError` if the child failed
+
+    See :manpage:`fork(2)` and :manpage:`waitpid(2)`.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        address = server.getsockname()
+        child = os.fork()
+        if child == 0:
+            answer_second_and_exit(server)
+    try:
+        answer = ask(address, question)
+    except BaseException:
+        os.kill(child, signal.SIGKILL)  # it may still wait for a request
+        raise
+    finally:
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status:
+        raise ChildProcessError(f"the child ended with status {status}")
+    return answer
 
 
 def answer_second_and_exit(server: socket.socket) -> NoReturn:
     """In the child: leave one request unanswered, answer the next."""
     status = 1
     try:
-        server.settimeout(TRIES * PATIENCE)  # then nobody asks any more
-        server.recvfrom(SIZE)
-        _, client = server.recvfrom(SIZE)
-        server.sendto(ANSWER, client)
+        server.settimeout(TRIES * TIMEOUT)  # then nobody asks any more
+        server.recvfrom(BUFFER_SIZE)
+        _, client = server.recvfrom(BUFFER_SIZE)
+        server.sendto(b"Half a league onward", client)
         status = 0
-    except OSError as error:
-        print(f"datagram_request: child: {error}", file=sys.stderr)
+    except Exception as error:
+        print(f"datagram_request: child: {error!r}", file=sys.stderr)
     finally:
-        os._exit(status)
+        os._exit(status)  # never into the parent's code
 
 
-def main() -> int:
-    """Print what became of each try; return the exit status."""
-    parent = os.getpid()
+def escaped(messages: bytes) -> str:
+    """Return *messages* as text, a line for each that a NUL ends.
 
-    def stop(number: int, _frame: object) -> None:
-        if os.getpid() == parent:
-            sys.exit(128 + number)
-        os._exit(128 + number)  # not by way of the parent's code
+    Control characters are escaped. A backslash is shown as it is.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = messages.removesuffix(b"\0").decode(encoding, "backslashreplace")
+    return text.translate(ESCAPES).replace("\0", "\n-->")
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    argparse.ArgumentParser(description="Ask, and ask again.").parse_args()
+
+def main() -> None:
+    """Ask a child until it answers."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ^C ends both at once
     try:
-        with contextlib.closing(ask_child(b"Half a league?")) as lines:
-            for line in lines:
-                print(line, flush=True)
+        ask_child(b"Half a league?")
     except OSError as error:
-        print(f"datagram_request: {error}", file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(f"datagram_request: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

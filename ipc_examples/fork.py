@@ -20,56 +20,52 @@ The parent's own number does not change:
     (7, 6)
 """
 
-import argparse
 import os
 import signal
 import sys
+
+FAILED = 255  # the exit status of a child that has no answer
 
 
 def add_one_in_child(number: int) -> tuple[int, int]:
     """Fork; add one to *number* in the child alone.
 
-    :param number: from 0 to 254, since an exit status is one byte
+    :param number: from 0 to 253: the child's answer is its exit status,
+        which is one byte, and 255 says that it failed
     :returns: the child's number after the addition, and the parent's
-    :raises OSError: if there is no room for a process, or a signal ends it
+    :raises OSError: if there is no room for a process; its subclass
+        :exc:`ChildProcessError` if the child failed
 
     See :manpage:`fork(2)` and :manpage:`waitpid(2)`.
     """
-    print(end="", flush=True)  # what is still unwritten would be copied too
+    print(end="", flush=True)  # or both would write what is still unwritten
     child = os.fork()
     if child == 0:
+        status = FAILED
         try:
             number += 1
             print(f"child: fork returned {child}, now {number}", flush=True)
+            status = number
+        except Exception as error:
+            print(f"fork: child: {error!r}", file=sys.stderr)
         finally:
-            os._exit(number)
+            os._exit(status)  # never into the parent's code
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if status < 0:
-        raise ChildProcessError(f"signal {-status} ended the child")
+    if status < 0 or status == FAILED:
+        raise ChildProcessError(f"the child ended with status {status}")
     print(f"parent: still {number}", flush=True)
     return status, number
 
 
-def main() -> int:
-    """Fork once, show what each process has; return the exit status."""
-    parent = os.getpid()
-
-    def stop(number: int, _frame: object) -> None:
-        if os.getpid() == parent:
-            sys.exit(128 + number)
-        os._exit(128 + number)  # not by way of the parent's code
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    argparse.ArgumentParser(description="Fork once.").parse_args()
+def main() -> None:
+    """Fork once, and show what each process has."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ^C ends both at once
     try:
         in_child, in_parent = add_one_in_child(6)
+        print(f"the child had {in_child}, the parent has {in_parent}")
     except OSError as error:
-        print(f"fork: {error}", file=sys.stderr)
-        return 1
-    print(f"the child had {in_child}, the parent has {in_parent}", flush=True)
-    return 0
+        sys.exit(f"fork: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -25,7 +25,34 @@ import signal
 import socket
 import sys
 
-SIZE = 1024
+BUFFER_SIZE = 1024  # bytes
+# C0 but NUL, DEL and C1; what reorders a line: U+2028 to 202E, 2066 to 2069.
+CODES = *range(1, 32), *range(127, 160), *range(8232, 8239), *range(8294, 8298)
+ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
+
+
+def receive(receiver: socket.socket) -> None:
+    """Wait for one datagram and print it.
+
+    :raises OSError: if standard output fails
+    :raises SystemExit: if the datagram did not fit, with a message
+
+    See :manpage:`recvmsg(2)`, ``MSG_TRUNC``.
+    """
+    datagram, _, flags, _ = receiver.recvmsg(BUFFER_SIZE)
+    print(f"-->{escaped(datagram)}", flush=True)
+    if flags & socket.MSG_TRUNC:
+        sys.exit(f"inet_datagram_receive: cut to {BUFFER_SIZE} bytes")
+
+
+def escaped(messages: bytes) -> str:
+    """Return *messages* as text, a line for each that a NUL ends.
+
+    Control characters are escaped. A backslash is shown as it is.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = messages.removesuffix(b"\0").decode(encoding, "backslashreplace")
+    return text.translate(ESCAPES).replace("\0", "\n-->")
 
 
 def receiver_at(host: str) -> socket.socket:
@@ -37,49 +64,36 @@ def receiver_at(host: str) -> socket.socket:
         stand for all its addresses
     :raises OSError: if *host* is unknown; if none of its addresses can be
         had, for the reason of the last
+    :raises UnicodeError: if *host* cannot be a name
 
     See :manpage:`getaddrinfo(3)`, :manpage:`bind(2)` and :manpage:`udp(7)`.
     """
+    last_error = OSError("no address")
     found = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)
-    refusal = OSError("no address")
     for family, kind, protocol, _, address in found:
         try:
             with socket.socket(family, kind, protocol) as receiver:
                 receiver.bind(address)
-                return socket.socket(fileno=receiver.detach())  # stays open
+                return receiver.dup()  # a second descriptor, which stays open
         except OSError as error:
-            refusal = error
-    raise refusal
+            last_error = error
+    raise last_error
 
 
-def printable(message: bytes) -> str:
-    """Return *message* as text: no final NUL, control characters escaped."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    text = message.removesuffix(b"\0").decode(encoding, "backslashreplace")
-    if text.isprintable():  # by far the fastest way
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def main() -> int:
-    """Print one datagram; return the exit status."""
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+def main() -> None:
+    """Receive one datagram at a host."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description="Receive one datagram.")
     parser.add_argument("host", metavar="HOST", nargs="?", default="127.0.0.1")
-    host = parser.parse_args().host
+    subject = parser.parse_args().host
     try:
-        with receiver_at(host) as receiver:
-            port = receiver.getsockname()[1]
-            print(f"Socket has port {port}", flush=True)
-            datagram, _, flags, _ = receiver.recvmsg(SIZE)
-            print(f"-->{printable(datagram)}", flush=True)
+        with receiver_at(subject) as receiver:
+            subject = "standard output"
+            print(f"Socket has port {receiver.getsockname()[1]}", flush=True)
+            receive(receiver)
     except (OSError, UnicodeError) as error:
-        print(f"inet_datagram_receive: {host}: {error}", file=sys.stderr)
-        return 1
-    if flags & socket.MSG_TRUNC:
-        print(f"inet_datagram_receive: cut to {SIZE} bytes", file=sys.stderr)
-    return 0
+        sys.exit(f"inet_datagram_receive: {subject}: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

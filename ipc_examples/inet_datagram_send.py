@@ -22,12 +22,13 @@ Start inet_datagram_receive.py, then run, with the port that it shows::
 
 import argparse
 import contextlib
+import re
 import signal
 import socket
 import sys
 
 MESSAGE = b"The sea is calm tonight, the tide is full . . .\0"
-PATIENCE = 0.1  # seconds in which a refusal may come back
+TIMEOUT = 0.1  # seconds in which a refusal may come back
 
 
 def send(host: str, port: int, message: bytes) -> None:
@@ -37,13 +38,13 @@ def send(host: str, port: int, message: bytes) -> None:
     tried when one refuses.
 
     :raises OSError: if *host* is unknown; if all refuse, as the first did
+    :raises UnicodeError: if *host* cannot be a name
 
     See :manpage:`getaddrinfo(3)` and :manpage:`udp(7)`, "Error handling".
     """
-    refusal: OSError | None = None
-    for family, kind, protocol, _, address in socket.getaddrinfo(
-        host, port, type=socket.SOCK_DGRAM
-    ):
+    first_error: OSError | None = None
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    for family, kind, protocol, _, address in found:
         try:
             with socket.socket(family, kind, protocol) as sender:
                 sender.connect(address)  # only then do refusals reach us
@@ -51,16 +52,18 @@ def send(host: str, port: int, message: bytes) -> None:
                 await_refusal(sender)
                 return
         except OSError as error:
-            refusal = refusal or error
-    raise refusal or OSError("no address")
+            first_error = first_error or error
+    raise first_error or OSError("no address")
 
 
 def await_refusal(sender: socket.socket) -> None:
-    """Return when nothing has come back for PATIENCE seconds.
+    """Return when nothing has come back for TIMEOUT seconds.
 
     :raises ConnectionRefusedError: if nobody receives at that port
+
+    See :manpage:`udp(7)`, "Error handling".
     """
-    sender.settimeout(PATIENCE)
+    sender.settimeout(TIMEOUT)
     with contextlib.suppress(TimeoutError):
         sender.recv(1)
 
@@ -70,14 +73,14 @@ def port_number(text: str) -> int:
 
     :raises argparse.ArgumentTypeError: if it is none
     """
-    if text.isascii() and text.isdigit() and int(text) in range(1, 65536):
+    if re.fullmatch("[0-9]{1,5}", text) and 0 < int(text) < 65536:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not from 1 to 65535")
+    raise argparse.ArgumentTypeError(f"{text!r:.20} is not from 1 to 65535")
 
 
-def main() -> int:
-    """Send the message; return the exit status."""
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+def main() -> None:
+    """Send the message."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description="Send one datagram.")
     parser.add_argument("host", metavar="HOST")
     parser.add_argument("port", metavar="PORT", type=port_number)
@@ -85,11 +88,8 @@ def main() -> int:
     try:
         send(to.host, to.port, MESSAGE)
     except (OSError, UnicodeError) as error:
-        where = f"{to.host} port {to.port}"
-        print(f"inet_datagram_send: {where}: {error}", file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(f"inet_datagram_send: {to.host} port {to.port}: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -10,19 +10,17 @@ HOST is an address of this machine, the loopback unless you say otherwise.
 .. testcode::
 
     import socket
-    from ipc_examples.inet_stream_accept import serve
+    from ipc_examples.inet_stream_accept import escaped
 
     client, connection = socket.socketpair()
-    with connection:
-        with client:
-            client.sendall(b"Half a league,\0half a league . . .\0")
-        serve(connection)
+    with client, connection:
+        client.sendall(b"Half a league,\0half a\x1b[2J league . . .\0")
+        print(f"-->{escaped(connection.recv(1024))}")
 
 .. testoutput::
 
     -->Half a league,
-    -->half a league . . .
-    Ending connection
+    -->half a\x1b[2J league . . .
 """
 
 import argparse
@@ -30,9 +28,57 @@ import signal
 import socket
 import sys
 import time
+from typing import NoReturn
 
-SIZE = 1024
-PAUSE = 1.0  # seconds
+BUFFER_SIZE = 1024  # bytes that one recv() returns at most
+RETRY_DELAY = 1.0  # seconds, after an accept() that failed
+# C0 but NUL, DEL and C1; what reorders a line: U+2028 to 202E, 2066 to 2069.
+CODES = *range(1, 32), *range(127, 160), *range(8232, 8239), *range(8294, 8298)
+ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
+
+
+def serve(listener: socket.socket) -> NoReturn:
+    """Accept one connection after another; print what each brings.
+
+    :raises OSError: if standard output fails
+
+    See :manpage:`accept(2)`, "Errors": a descriptor must be free, for one.
+    """
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError as error:
+            print(f"inet_stream_accept: {error}", file=sys.stderr)
+            time.sleep(RETRY_DELAY)  # or a lasting cause would keep us busy
+            continue
+        with connection:
+            while data := receive(connection):
+                print(f"-->{escaped(data)}", flush=True)
+            print("Ending connection", flush=True)
+
+
+def receive(connection: socket.socket) -> bytes:
+    """Return what *connection* brings next, nothing at its end.
+
+    If the peer breaks off, that is the end as well.
+
+    See :manpage:`recv(2)`.
+    """
+    try:
+        return connection.recv(BUFFER_SIZE)
+    except OSError as error:  # the client's misfortune, not ours
+        print(f"inet_stream_accept: {error}", file=sys.stderr)
+        return b""
+
+
+def escaped(messages: bytes) -> str:
+    """Return *messages* as text, a line for each that a NUL ends.
+
+    Control characters are escaped. A backslash is shown as it is.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = messages.removesuffix(b"\0").decode(encoding, "backslashreplace")
+    return text.translate(ESCAPES).replace("\0", "\n-->")
 
 
 def listener_at(host: str) -> socket.socket:
@@ -44,79 +90,34 @@ def listener_at(host: str) -> socket.socket:
         stand for all its addresses
     :raises OSError: if *host* is unknown; if none of its addresses can be
         had, for the reason of the last
+    :raises UnicodeError: if *host* cannot be a name
 
     See :manpage:`getaddrinfo(3)`, :manpage:`bind(2)`, :manpage:`listen(2)`.
     """
+    last_error = OSError("no address")
     found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
-    refusal = OSError("no address")
-    for family, kind, protocol, _, address in found:
-        try:
-            with socket.socket(family, kind, protocol) as listener:
-                listener.bind(address)
-                listener.listen()
-                return socket.socket(fileno=listener.detach())  # stays open
+    for family, _, _, _, address in found:
+        try:  # socket(), bind() and listen() in one
+            return socket.create_server(address, family=family)
         except OSError as error:
-            refusal = error
-    raise refusal
+            last_error = error
+    raise last_error
 
 
-def accepted(listener: socket.socket) -> socket.socket:
-    """Wait for a connection and accept it, however often that fails.
-
-    See :manpage:`accept(2)`, "Errors": a descriptor must be free, for one.
-    """
-    while True:
-        try:
-            return listener.accept()[0]
-        except OSError as error:
-            print(f"inet_stream_accept: {error}", file=sys.stderr)
-            time.sleep(PAUSE)  # or a lasting cause would keep us busy
-
-
-def serve(connection: socket.socket) -> None:
-    """Print what *connection* brings, until the peer closes or breaks off.
-
-    See :manpage:`recv(2)`.
-    """
-    while True:
-        try:
-            data = connection.recv(SIZE)
-        except OSError as error:
-            print(f"inet_stream_accept: {error}", file=sys.stderr)
-            return
-        if not data:
-            print("Ending connection", flush=True)
-            return
-        for message in data.removesuffix(b"\0").split(b"\0"):
-            print(f"-->{printable(message)}", flush=True)
-
-
-def printable(message: bytes) -> str:
-    """Return *message* as text, its control characters escaped."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    text = message.decode(encoding, "backslashreplace")
-    if text.isprintable():  # by far the fastest way
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def main() -> int:
-    """Serve until interrupted; return the exit status."""
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+def main() -> None:
+    """Serve until a signal ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description="Print what clients send.")
     parser.add_argument("host", metavar="HOST", nargs="?", default="127.0.0.1")
-    host = parser.parse_args().host
+    subject = parser.parse_args().host
     try:
-        with listener_at(host) as listener:
-            port = listener.getsockname()[1]
-            print(f"Socket has port {port}", flush=True)
-            while True:
-                with accepted(listener) as connection:
-                    serve(connection)
+        with listener_at(subject) as listener:
+            subject = "standard output"
+            print(f"Socket has port {listener.getsockname()[1]}", flush=True)
+            serve(listener)
     except (OSError, UnicodeError) as error:
-        print(f"inet_stream_accept: {host}: {error}", file=sys.stderr)
-        return 1
+        sys.exit(f"inet_stream_accept: {subject}: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -21,6 +21,7 @@ Start inet_stream_accept.py, then run, with the port that it shows::
 """
 
 import argparse
+import re
 import signal
 import socket
 import sys
@@ -34,6 +35,7 @@ def send(host: str, port: int, message: bytes) -> None:
     Each address of *host* is tried until one accepts.
 
     :raises OSError: if *host* is unknown, refuses, or breaks off
+    :raises UnicodeError: if *host* cannot be a name
 
     See :manpage:`connect(2)` and :manpage:`tcp(7)`.
     """
@@ -46,14 +48,14 @@ def port_number(text: str) -> int:
 
     :raises argparse.ArgumentTypeError: if it is none
     """
-    if text.isascii() and text.isdigit() and int(text) in range(1, 65536):
+    if re.fullmatch("[0-9]{1,5}", text) and 0 < int(text) < 65536:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not from 1 to 65535")
+    raise argparse.ArgumentTypeError(f"{text!r:.20} is not from 1 to 65535")
 
 
-def main() -> int:
-    """Send the message; return the exit status."""
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+def main() -> None:
+    """Send the message."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description="Send one message.")
     parser.add_argument("host", metavar="HOST")
     parser.add_argument("port", metavar="PORT", type=port_number)
@@ -61,11 +63,8 @@ def main() -> int:
     try:
         send(to.host, to.port, MESSAGE)
     except (OSError, UnicodeError) as error:
-        where = f"{to.host} port {to.port}"
-        print(f"inet_stream_connect: {where}: {error}", file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(f"inet_stream_connect: {to.host} port {to.port}: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

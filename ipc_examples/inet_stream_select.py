@@ -10,12 +10,12 @@ HOST is an address of this machine, the loopback unless you say otherwise.
 .. testcode::
 
     import socket
-    from ipc_examples.inet_stream_select import read
+    from ipc_examples.inet_stream_select import read_available
 
     client, connection = socket.socketpair()
     with client, connection:
         client.sendall(b"Half a league, half a league . . .\0")
-        print(read(connection))
+        print(read_available(connection))
 
 .. testoutput::
 
@@ -24,15 +24,104 @@ HOST is an address of this machine, the loopback unless you say otherwise.
 """
 
 import argparse
-import contextlib
-import selectors
 import signal
 import socket
 import sys
-from typing import NoReturn
+import time
+from selectors import EVENT_READ, BaseSelector, DefaultSelector
+from typing import Any, NoReturn
 
-SIZE = 1024
-IDLE = 5.0  # seconds
+BUFFER_SIZE = 1024  # bytes that one recv() returns at most
+IDLE = 5.0  # seconds without any event
+RETRY_DELAY = 1.0  # seconds, after an accept() that failed
+# C0 but NUL, DEL and C1; what reorders a line: U+2028 to 202E, 2066 to 2069.
+CODES = *range(1, 32), *range(127, 160), *range(8232, 8239), *range(8294, 8298)
+ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
+
+
+def serve(listener: socket.socket, idle: float = IDLE) -> NoReturn:
+    """Accept and read whatever is ready; print a line when nothing was.
+
+    :param idle: seconds without any event after which to print it
+    :raises OSError: if standard output fails
+
+    See :manpage:`select(2)`.
+    """
+    listener.setblocking(False)
+    retry_at = 0.0  # when to listen again, if accept() failed
+    with DefaultSelector() as selector:
+        selector.register(listener, EVENT_READ)
+        try:
+            while True:
+                ready = selector.select(RETRY_DELAY if retry_at else idle)
+                for key, _ in ready:
+                    sock: Any = key.fileobj
+                    if sock is not listener:
+                        if not read_available(sock):
+                            print("Ending connection", flush=True)
+                            selector.unregister(sock)
+                            sock.close()
+                    elif not accept_connection(selector, listener):
+                        selector.unregister(listener)
+                        retry_at = time.monotonic() + RETRY_DELAY
+                if retry_at and time.monotonic() >= retry_at:
+                    retry_at = 0.0
+                    selector.register(listener, EVENT_READ)
+                elif not ready and not retry_at:
+                    print("Do something else", flush=True)
+        finally:
+            for key in tuple(selector.get_map().values()):
+                sock = key.fileobj
+                sock.close()
+
+
+def accept_connection(selector: BaseSelector, listener: socket.socket) -> bool:
+    """Accept a connection, if one is still there, and register it.
+
+    :returns: whether that succeeded; a descriptor must be free, for one
+
+    See :manpage:`accept(2)`, "Errors".
+    """
+    try:
+        connection, _ = listener.accept()
+    except BlockingIOError:
+        return True  # the client has left meanwhile
+    except OSError as error:
+        print(f"inet_stream_select: {error}", file=sys.stderr)
+        return False
+    connection.setblocking(False)
+    selector.register(connection, EVENT_READ)
+    return True
+
+
+def read_available(connection: socket.socket) -> bool:
+    """Print what *connection* brings now.
+
+    :returns: whether more may come
+    :raises OSError: if standard output fails
+
+    See :manpage:`recv(2)`.
+    """
+    try:
+        data = connection.recv(BUFFER_SIZE)
+    except BlockingIOError:
+        return True  # select() may raise a false alarm
+    except OSError as error:  # the client's misfortune, not ours
+        print(f"inet_stream_select: {error}", file=sys.stderr)
+        return False
+    if data:
+        print(f"-->{escaped(data)}", flush=True)
+    return bool(data)
+
+
+def escaped(messages: bytes) -> str:
+    """Return *messages* as text, a line for each that a NUL ends.
+
+    Control characters are escaped. A backslash is shown as it is.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = messages.removesuffix(b"\0").decode(encoding, "backslashreplace")
+    return text.translate(ESCAPES).replace("\0", "\n-->")
 
 
 def listener_at(host: str) -> socket.socket:
@@ -44,111 +133,34 @@ def listener_at(host: str) -> socket.socket:
         stand for all its addresses
     :raises OSError: if *host* is unknown; if none of its addresses can be
         had, for the reason of the last
+    :raises UnicodeError: if *host* cannot be a name
 
     See :manpage:`getaddrinfo(3)`, :manpage:`bind(2)`, :manpage:`listen(2)`.
     """
+    last_error = OSError("no address")
     found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
-    refusal = OSError("no address")
-    for family, kind, protocol, _, address in found:
-        try:
-            with socket.socket(family, kind, protocol) as listener:
-                listener.bind(address)
-                listener.listen()
-                return socket.socket(fileno=listener.detach())  # stays open
+    for family, _, _, _, address in found:
+        try:  # socket(), bind() and listen() in one
+            return socket.create_server(address, family=family)
         except OSError as error:
-            refusal = error
-    raise refusal
+            last_error = error
+    raise last_error
 
 
-def serve(listener: socket.socket, idle: float = IDLE) -> NoReturn:
-    """Accept and read whatever is ready; print a line when nothing was.
-
-    :param idle: seconds without any event after which to print it
-
-    See :manpage:`select(2)`.
-    """
-    listener.setblocking(False)
-    with selectors.DefaultSelector() as selector:
-        watch(selector, listener)
-        try:
-            while True:
-                ready = selector.select(idle)
-                for key, _ in ready:
-                    if key.data is listener:
-                        welcome(selector, listener)
-                    elif not read(key.data):
-                        selector.unregister(key.data)
-                        key.data.close()
-                        watch(selector, listener)  # there is room again
-                if not ready:
-                    watch(selector, listener)
-                    print("Do something else", flush=True)
-        finally:
-            for key in tuple(selector.get_map().values()):
-                key.data.close()
-
-
-def welcome(selector: selectors.BaseSelector, listener: socket.socket) -> None:
-    """Accept a connection, if one is still there, and watch it as well."""
-    try:
-        connection = listener.accept()[0]
-    except BlockingIOError:
-        return
-    except OSError as error:  # no descriptor is free: look again later
-        print(f"inet_stream_select: {error}", file=sys.stderr)
-        selector.unregister(listener)
-        return
-    connection.setblocking(False)
-    watch(selector, connection)
-
-
-def watch(selector: selectors.BaseSelector, sock: socket.socket) -> None:
-    """Watch *sock*, unless it is watched already."""
-    with contextlib.suppress(KeyError):
-        selector.register(sock, selectors.EVENT_READ, sock)
-
-
-def read(connection: socket.socket) -> bool:
-    """Print what *connection* brings now; tell whether more may come."""
-    try:
-        data = connection.recv(SIZE)
-    except BlockingIOError:
-        return True  # select() may raise a false alarm
-    except OSError as error:
-        print(f"inet_stream_select: {error}", file=sys.stderr)
-        return False
-    if not data:
-        print("Ending connection", flush=True)
-        return False
-    for message in data.removesuffix(b"\0").split(b"\0"):
-        print(f"-->{printable(message)}", flush=True)
-    return True
-
-
-def printable(message: bytes) -> str:
-    """Return *message* as text, its control characters escaped."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    text = message.decode(encoding, "backslashreplace")
-    if text.isprintable():  # by far the fastest way
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def main() -> int:
-    """Serve until interrupted; return the exit status."""
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+def main() -> None:
+    """Serve until a signal ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description="Print what clients send.")
     parser.add_argument("host", metavar="HOST", nargs="?", default="127.0.0.1")
-    host = parser.parse_args().host
+    subject = parser.parse_args().host
     try:
-        with listener_at(host) as listener:
-            port = listener.getsockname()[1]
-            print(f"Socket has port {port}", flush=True)
+        with listener_at(subject) as listener:
+            subject = "standard output"
+            print(f"Socket has port {listener.getsockname()[1]}", flush=True)
             serve(listener)
     except (OSError, UnicodeError) as error:
-        print(f"inet_stream_select: {host}: {error}", file=sys.stderr)
-        return 1
+        sys.exit(f"inet_stream_select: {subject}: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

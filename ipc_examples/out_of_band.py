@@ -21,26 +21,24 @@ The receiver learns of the byte by a signal, and takes it first:
     -->print all pages
 """
 
-import argparse
-import contextlib
 import fcntl
 import os
 import select
 import signal
 import socket
 import sys
-from collections.abc import Generator
 from typing import NoReturn
 
 MESSAGE = b"print all pages"
 URGENT = b"!"
-PATIENCE = 10.0  # seconds to wait for a child that may have died
+TIMEOUT = 10.0  # seconds to wait for a child that may have died
+# C0 but NUL, DEL and C1; what reorders a line: U+2028 to 202E, 2066 to 2069.
+CODES = *range(1, 32), *range(127, 160), *range(8232, 8239), *range(8294, 8298)
+ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
 
 
-def receive_from_child(
-    ordinary: bytes, urgent: bytes
-) -> Generator[str, None, None]:
-    """Yield what arrives, in the order in which it is noticed.
+def receive_from_child(ordinary: bytes, urgent: bytes) -> list[str]:
+    """Return what arrives, in the order in which it is noticed.
 
     :param ordinary: sent first
     :param urgent: the one byte that is sent after it, out of band
@@ -49,80 +47,74 @@ def receive_from_child(
 
     See :manpage:`tcp(7)`, "Sockets API", and :manpage:`fcntl(2)`, F_SETOWN.
     """
-    signals: list[str] = []
+    lines: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(PATIENCE)
+        listener.settimeout(TIMEOUT)
         child = os.fork()
         if child == 0:
             send_and_exit(listener, ordinary, urgent)
-        previous = signal.signal(
-            signal.SIGURG, lambda *_: signals.append("SIGURG")
+        before = signal.signal(
+            signal.SIGURG, lambda *_: lines.append("SIGURG")
         )
         try:
             with listener.accept()[0] as connection:
                 fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
                 connection.sendall(b"\0")  # ready: the child may send
-                select.select([], [], [connection], PATIENCE)
+                select.select([], [], [connection], TIMEOUT)
                 urgent = connection.recv(1, socket.MSG_OOB)
-                yield from signals
-                yield f"urgent -->{printable(urgent)}"
+                lines.append(f"urgent -->{escaped(urgent)}")
                 with connection.makefile("rb") as stream:
-                    yield f"-->{printable(stream.read())}"
+                    lines.append(f"-->{escaped(stream.read())}")
         finally:
-            signal.signal(signal.SIGURG, previous)
+            signal.signal(signal.SIGURG, before)
             listener.close()  # or a child not yet accepted might never end
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status:
         raise ChildProcessError(f"the child ended with status {status}")
+    return lines
 
 
 def send_and_exit(
     listener: socket.socket, ordinary: bytes, urgent: bytes
 ) -> NoReturn:
-    """In the child: connect to the parent, send both, leave the process."""
+    """In the child: connect to the parent, send both, leave the process.
+
+    See :manpage:`send(2)`, ``MSG_OOB``.
+    """
     status = 1
     try:
         address = listener.getsockname()
-        listener.close()  # the parent alone shall listen
+        listener.close()  # the parent alone is to listen
         with socket.create_connection(address) as connection:
             connection.recv(1)
             connection.sendall(ordinary)
             connection.send(urgent, socket.MSG_OOB)
         status = 0
-    except OSError as error:
-        print(f"out_of_band: child: {error}", file=sys.stderr)
+    except Exception as error:
+        print(f"out_of_band: child: {error!r}", file=sys.stderr)
     finally:
-        os._exit(status)
+        os._exit(status)  # never into the parent's code
 
 
-def printable(message: bytes) -> str:
-    """Return *message* as text, its control characters escaped."""
+def escaped(messages: bytes) -> str:
+    """Return *messages* as text, a line for each that a NUL ends.
+
+    Control characters are escaped. A backslash is shown as it is.
+    """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    text = message.decode(encoding, "backslashreplace")
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    text = messages.removesuffix(b"\0").decode(encoding, "backslashreplace")
+    return text.translate(ESCAPES).replace("\0", "\n-->")
 
 
-def main() -> int:
-    """Print what arrives; return the exit status."""
-    parent = os.getpid()
-
-    def stop(number: int, _frame: object) -> None:
-        if os.getpid() == parent:
-            sys.exit(128 + number)
-        os._exit(128 + number)  # not by way of the parent's code
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    argparse.ArgumentParser(description="Send an urgent byte.").parse_args()
+def main() -> None:
+    """Print what arrives."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ^C ends both at once
     try:
-        with contextlib.closing(receive_from_child(MESSAGE, URGENT)) as lines:
-            for line in lines:
-                print(line, flush=True)
+        for line in receive_from_child(MESSAGE, URGENT):
+            print(line, flush=True)
     except (OSError, ValueError) as error:  # select() takes up to 1023
-        print(f"out_of_band: {error}", file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(f"out_of_band: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

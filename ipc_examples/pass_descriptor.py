@@ -26,19 +26,27 @@ The number changes on the way; the open file behind it is the same:
     False True
 """
 
-import argparse
 import array
 import os
 import signal
 import socket
 import sys
+import tempfile
 from typing import NoReturn
 
 MESSAGE = b"Half a league, half a league . . .\n"
+ROOM = 256  # bytes: for a descriptor, and credentials if the socket asks
+# Where it is missing, as on macOS, os.set_inheritable() comes a moment later.
+CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+# C0 but NUL, DEL and C1; what reorders a line: U+2028 to 202E, 2066 to 2069.
+CODES = *range(1, 32), *range(127, 160), *range(8232, 8239), *range(8294, 8298)
+ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
 
 
 def send_descriptor(connection: socket.socket, descriptor: int) -> None:
     """Send *descriptor*, and one byte to carry it.
+
+    :raises OSError: if the peer is gone, or *descriptor* is not open
 
     See :manpage:`sendmsg(2)` and :manpage:`unix(7)`, SCM_RIGHTS.
     """
@@ -53,11 +61,10 @@ def receive_descriptor(connection: socket.socket) -> int:
 
     :raises ConnectionError: if it sent none, or more than one
 
-    See :manpage:`recvmsg(2)` and :manpage:`cmsg(3)`.
+    See :manpage:`recvmsg(2)`, ``MSG_CMSG_CLOEXEC``, and :manpage:`cmsg(3)`.
     """
     rights = array.array("i")
-    room = socket.CMSG_LEN(rights.itemsize)  # for one descriptor
-    _, ancillary, flags, _ = connection.recvmsg(1, room)
+    _, ancillary, flags, _ = connection.recvmsg(1, ROOM, CLOSE_ON_EXEC)
     for level, kind, data in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             rights.frombytes(data)
@@ -69,37 +76,22 @@ def receive_descriptor(connection: socket.socket) -> int:
     return rights[0]
 
 
-def open_and_exit(connection: socket.socket) -> NoReturn:
-    """In the child: send a file that has no name, leave the process."""
-    status = 1
-    try:
-        # Imported before the fork, it would bring random, which acts at forks.
-        import tempfile  # noqa: PLC0415
-
-        with tempfile.TemporaryFile() as file:
-            file.write(MESSAGE)
-            file.seek(0)
-            send_descriptor(connection, file.fileno())
-        status = 0
-    except OSError as error:
-        print(f"pass_descriptor: child: {error}", file=sys.stderr)
-    finally:
-        os._exit(status)
-
-
 def data_from_child() -> bytes:
     """Fork a child that sends an open file; return what the file holds.
 
-    :raises OSError: if there is no room, or the child failed
+    :raises OSError: if there is no room; its subclass
+        :exc:`ChildProcessError` if the child failed
+
+    See :manpage:`socketpair(2)`, :manpage:`fork(2)` and :manpage:`waitpid(2)`.
     """
-    childs, parents = socket.socketpair()
-    with childs, parents:
+    child_end, parent_end = socket.socketpair()
+    with child_end, parent_end:
         child = os.fork()
         if child == 0:
-            open_and_exit(childs)
+            open_and_exit(child_end)
         try:
-            childs.close()
-            with os.fdopen(receive_descriptor(parents), "rb") as file:
+            child_end.close()
+            with open(receive_descriptor(parent_end), "rb") as file:
                 data = file.read()
         finally:
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -108,35 +100,40 @@ def data_from_child() -> bytes:
     return data
 
 
-def printable(line: bytes) -> str:
-    """Return *line* as text, its control characters escaped."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    text = line.decode(encoding, "backslashreplace")
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def main() -> int:
-    """Print what the child's file holds; return the exit status."""
-    parent = os.getpid()
-
-    def stop(number: int, _frame: object) -> None:
-        if os.getpid() == parent:
-            sys.exit(128 + number)
-        os._exit(128 + number)  # not by way of the parent's code
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    argparse.ArgumentParser(
-        description="Read a file of a child's."
-    ).parse_args()
+def open_and_exit(connection: socket.socket) -> NoReturn:
+    """In the child: send a file that has no name, leave the process."""
+    status = 1
     try:
-        for line in data_from_child().removesuffix(b"\n").split(b"\n"):
-            print(f"-->{printable(line)}", flush=True)
+        with tempfile.TemporaryFile() as file:
+            file.write(MESSAGE)
+            file.seek(0)
+            send_descriptor(connection, file.fileno())
+        status = 0
+    except Exception as error:
+        print(f"pass_descriptor: child: {error!r}", file=sys.stderr)
+    finally:
+        os._exit(status)  # never into the parent's code
+
+
+def escaped(messages: bytes) -> str:
+    """Return *messages* as text, a line for each that a NUL ends.
+
+    Control characters are escaped. A backslash is shown as it is.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = messages.removesuffix(b"\0").decode(encoding, "backslashreplace")
+    return text.translate(ESCAPES).replace("\0", "\n-->")
+
+
+def main() -> None:
+    """Print what the child's file holds."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ^C ends both at once
+    try:
+        for line in data_from_child().splitlines():
+            print(f"-->{escaped(line)}", flush=True)
     except OSError as error:
-        print(f"pass_descriptor: {error}", file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(f"pass_descriptor: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

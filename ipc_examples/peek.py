@@ -19,71 +19,84 @@ An item is its size in four bytes, most significant first, then its data:
     ):
         one.sendall(packed(b"Half a league"))
         print(size_of_next(other))
-        print(size_of_next(other), take(other))
+        print(take(other))
 
 .. testoutput::
 
     13
-    13 b'Half a league'
+    b'Half a league'
 """
 
-import argparse
 import signal
 import socket
 import struct
 import sys
 
 ITEMS = (b"Half a league,", b"half a league,", b"half a league onward . . .")
-SIZE = struct.Struct("!I")  # "!" is network byte order
+HEADER = struct.Struct("!I")  # "!" is network byte order
 LARGEST = 65536  # bytes; a size beyond it is not believed
 
 
-def packed(data: bytes) -> bytes:
-    """Return *data* as an item."""
-    return SIZE.pack(len(data)) + data
+def size_of_next(connection: socket.socket) -> int | None:
+    """Return the size of the next item in bytes; None at the stream's end.
 
-
-def size_of_next(connection: socket.socket) -> int:
-    """Return the size of the next item in bytes; 0 at the end of the stream.
-
-    :param connection: a TCP connection; in the UNIX domain Linux does not
-        wait for all of what is only peeked at
-
+    :param connection: a TCP connection without a timeout. In the UNIX domain
+        Linux does not wait for all of what is only peeked at
     :raises ConnectionError: if the stream ends within a size, or it is absurd
+    :raises ValueError: if *connection* has a timeout
 
-    See :manpage:`recv(2)`, flags ``MSG_PEEK`` and ``MSG_WAITALL``.
+    See :manpage:`recv(2)`, ``MSG_PEEK`` and ``MSG_WAITALL``.
     """
-    head = connection.recv(SIZE.size, socket.MSG_PEEK | socket.MSG_WAITALL)
-    if not head:
-        return 0
-    if len(head) < SIZE.size or not 0 < SIZE.unpack(head)[0] <= LARGEST:
-        raise ConnectionError(f"no size: {head!r}")
-    return int(SIZE.unpack(head)[0])
+    if connection.gettimeout() is not None:
+        raise ValueError("with a timeout MSG_WAITALL does not wait")
+    head = connection.recv(HEADER.size, socket.MSG_PEEK | socket.MSG_WAITALL)
+    return size_in(head) if head else None
 
 
 def take(connection: socket.socket) -> bytes:
     """Take the next item off *connection* and return its data.
 
-    :raises ConnectionError: if the stream ends before the item does
+    :raises ConnectionError: if the stream ends before the item does, or the
+        item's size is absurd
+    :raises TimeoutError: if *connection* has a timeout, and it is over
     """
-    length = SIZE.size + size_of_next(connection)
-    item = connection.recv(length, socket.MSG_WAITALL)
-    if len(item) < length:
-        raise ConnectionError(f"{len(item)} bytes of {length}, then the end")
-    return item[SIZE.size :]
+    head = receive_exactly(connection, HEADER.size)
+    return receive_exactly(connection, size_in(head))
 
 
-def printable(data: bytes) -> str:
-    """Return *data* as text, its control characters escaped."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    text = data.decode(encoding, "backslashreplace")
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+def receive_exactly(connection: socket.socket, size: int) -> bytes:
+    """Return *size* bytes of the stream, in however many parts they come.
+
+    :raises ConnectionError: if it ends before
+
+    See :manpage:`recv(2)`.
+    """
+    data = b""
+    while len(data) < size:
+        if not (part := connection.recv(size - len(data))):
+            raise ConnectionError(f"{len(data)} bytes of {size}, then the end")
+        data += part
+    return data
 
 
-def main() -> int:
-    """Send items to oneself and take them one by one; return the status."""
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
-    argparse.ArgumentParser(description="Peek before reading.").parse_args()
+def size_in(head: bytes) -> int:
+    """Return the size that the first bytes of an item tell.
+
+    :raises ConnectionError: if these are not all, or the size is absurd
+    """
+    if len(head) == HEADER.size and HEADER.unpack(head)[0] <= LARGEST:
+        return int(HEADER.unpack(head)[0])
+    raise ConnectionError(f"no size: {head!r}")
+
+
+def packed(data: bytes) -> bytes:
+    """Return *data*, at most LARGEST bytes, as an item."""
+    return HEADER.pack(len(data)) + data
+
+
+def main() -> None:
+    """Send items to oneself, and take them one by one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         with (
             socket.create_server(("127.0.0.1", 0)) as listener,
@@ -92,14 +105,12 @@ def main() -> int:
         ):
             one.sendall(b"".join(map(packed, ITEMS)))
             one.shutdown(socket.SHUT_WR)
-            while size := size_of_next(other):
+            while (size := size_of_next(other)) is not None:
                 print(f"{size} bytes wait")
-                print(f"-->{printable(take(other))}", flush=True)
+                print(f"-->{take(other).decode()}", flush=True)
     except OSError as error:
-        print(f"peek: {error}", file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(f"peek: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

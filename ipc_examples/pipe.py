@@ -18,13 +18,15 @@ The parent makes the pipe, forks, and reads what the child writes:
     b'Bright star'
 """
 
-import argparse
 import os
 import signal
 import sys
 from typing import BinaryIO, NoReturn
 
 MESSAGE = b"Bright star, would I were steadfast as thou art . . .\0"
+# C0 but NUL, DEL and C1; what reorders a line: U+2028 to 202E, 2066 to 2069.
+CODES = *range(1, 32), *range(127, 160), *range(8232, 8239), *range(8294, 8298)
+ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
 
 
 def receive_from_child(message: bytes) -> bytes:
@@ -36,7 +38,7 @@ def receive_from_child(message: bytes) -> bytes:
     See :manpage:`pipe(2)`, :manpage:`fork(2)` and :manpage:`waitpid(2)`.
     """
     reader, writer = os.pipe()
-    with os.fdopen(reader, "rb") as source, os.fdopen(writer, "wb") as sink:
+    with open(reader, "rb") as source, open(writer, "wb") as sink:
         child = os.fork()
         if child == 0:
             write_and_exit(source, sink, message)
@@ -52,45 +54,40 @@ def receive_from_child(message: bytes) -> bytes:
 
 
 def write_and_exit(source: BinaryIO, sink: BinaryIO, data: bytes) -> NoReturn:
-    """In the child: write *data* to *sink*, then leave the process."""
+    """In the child: write *data* to *sink*, then leave the process.
+
+    See :manpage:`_exit(2)`.
+    """
     status = 1
     try:
-        source.close()
+        source.close()  # or a write would wait, though nobody reads any more
         with sink:
             sink.write(data)
         status = 0
-    except OSError as error:
-        print(f"pipe: child: {error}", file=sys.stderr)
+    except Exception as error:
+        print(f"pipe: child: {error!r}", file=sys.stderr)
     finally:
-        os._exit(status)
+        os._exit(status)  # never into the parent's code
 
 
-def printable(message: bytes) -> str:
-    """Return *message* as text: no final NUL, control characters escaped."""
+def escaped(messages: bytes) -> str:
+    """Return *messages* as text, a line for each that a NUL ends.
+
+    Control characters are escaped. A backslash is shown as it is.
+    """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    text = message.removesuffix(b"\0").decode(encoding, "backslashreplace")
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    text = messages.removesuffix(b"\0").decode(encoding, "backslashreplace")
+    return text.translate(ESCAPES).replace("\0", "\n-->")
 
 
-def main() -> int:
-    """Print the child's message; return the exit status."""
-    parent = os.getpid()
-
-    def stop(number: int, _frame: object) -> None:
-        if os.getpid() == parent:
-            sys.exit(128 + number)
-        os._exit(128 + number)  # not by way of the parent's code
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    argparse.ArgumentParser(description="Read from a child.").parse_args()
+def main() -> None:
+    """Print the child's message."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ^C ends both at once
     try:
-        print(f"-->{printable(receive_from_child(MESSAGE))}", flush=True)
+        print(f"-->{escaped(receive_from_child(MESSAGE))}", flush=True)
     except OSError as error:
-        print(f"pipe: {error}", file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(f"pipe: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

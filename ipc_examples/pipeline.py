@@ -19,111 +19,103 @@ The result is the second program's exit status, as in a shell:
 """
 
 import argparse
-import contextlib
 import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+KEYBOARD = {signal.SIGINT, signal.SIGQUIT}  # ^C and ^\ reach all three of us
+WAITED_FOR = {signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM, *KEYBOARD}
 
 
 def run(first: list[str], second: list[str]) -> int:
     """Run *first* with its output piped to *second*; wait for both.
 
-    :returns: the exit status of *second*, or 128 + N if signal N ended it
+    :returns: the exit status of *second*, or -N if signal N ended it
     :raises OSError: if there is no room for a pipe or a process
 
-    See :manpage:`pipe(2)` and :manpage:`waitpid(2)`.
+    See :manpage:`pipe(2)` and :manpage:`sigprocmask(2)`.
     """
     children: list[int] = []
-    with signals(signal.SIG_BLOCK):  # or one could come between fork and wait
-        try:
-            reader, writer = os.pipe()
-            with os.fdopen(reader), os.fdopen(writer, "w"):
-                children.append(start(first, stdin=0, stdout=writer))
-                children.append(start(second, stdin=reader, stdout=1))
-            # Both ends are closed, or the second would never see the end.
-            with signals(signal.SIG_UNBLOCK):
-                statuses = [os.waitpid(child, 0)[1] for child in children]
-        except BaseException:  # a signal, say
-            end(children)
-            raise
-    status = os.waitstatus_to_exitcode(statuses[-1])
-    return status if status >= 0 else 128 - status
-
-
-@contextlib.contextmanager
-def signals(how: int) -> Iterator[None]:
-    """Block or unblock SIGINT and SIGTERM for a while.
-
-    See :manpage:`sigprocmask(2)`.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # or it might be dropped
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, WAITED_FOR - KEYBOARD)
     try:
-        signal.pthread_sigmask(how, STOPPING)
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def end(children: list[int]) -> None:
-    """Send SIGTERM to the children that have not ended; wait for them."""
-    for child in children:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGTERM)
-    for child in children:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(child, 0)
+        reader, writer = os.pipe()
+        with open(reader), open(writer, "w"):
+            children.append(start(first, stdin=0, stdout=writer))
+            children.append(start(second, stdin=reader, stdout=1))
+    finally:  # both ends are closed, or the second would never see the end
+        ended = wait_for(children)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return os.waitstatus_to_exitcode(ended[children[1]])
 
 
 def start(command: list[str], *, stdin: int, stdout: int) -> int:
     """Fork a child that becomes *command*; return its process id.
 
-    :param stdin: the descriptor that the program shall have as number 0
-    :param stdout: the descriptor that the program shall have as number 1
+    :param stdin: the descriptor that the program is to have as number 0
+    :param stdout: the descriptor that the program is to have as number 1
     :raises OSError: if there is no room for a process
 
     See :manpage:`fork(2)`, :manpage:`dup2(2)` and :manpage:`execvp(3)`.
     """
-    child = os.fork()
-    if child == 0:
+    if (child := os.fork()) == 0:
         try:
             os.dup2(stdin, 0)
             os.dup2(stdout, 1)
-            # Python ignores SIGPIPE, and exec would hand that on.
-            for number in (signal.SIGPIPE, *STOPPING):
-                signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
-            os.execvp(command[0], command)  # noqa: S606 - we are the shell
-        except OSError as error:
+            # Python ignores SIGPIPE. What is ignored or blocked, exec keeps.
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITED_FOR)
+            os.execvp(command[0], command)
+        except Exception as error:
             print(f"pipeline: {command[0]}: {error}", file=sys.stderr)
+            os._exit(127 if isinstance(error, FileNotFoundError) else 126)
         finally:
-            os._exit(127)  # as a shell does
+            os._exit(126)  # as a shell says of what it cannot execute
     return child
 
 
-def main() -> int:
-    """Run two programs joined by a pipe; return the second one's status."""
-    for number in STOPPING:
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+def wait_for(children: list[int]) -> dict[int, int]:
+    """Wait for *children*; pass SIGHUP and SIGTERM on to those still there.
+
+    Once one was passed on, the next becomes SIGKILL.
+
+    :returns: the wait status of each child
+
+    See :manpage:`sigwait(3)` and :manpage:`waitpid(2)`.
+    """
+    ended: dict[int, int] = {}
+    kill = 0
+    signal.pthread_sigmask(signal.SIG_BLOCK, KEYBOARD)  # as a shell, we wait
+    while living := set(children) - ended.keys():
+        number = signal.sigwait(WAITED_FOR)
+        if number not in {signal.SIGCHLD, *KEYBOARD}:
+            for child in living:
+                os.kill(child, kill or number)
+            kill = signal.SIGKILL
+        # For one that has not ended this gives (0, 0).
+        ended |= dict(os.waitpid(child, os.WNOHANG) for child in living)
+    return ended
+
+
+def main() -> None:
+    """Run two programs joined by a pipe; end as the second one ended."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description="Run PROG1 | PROG2.")
     parser.add_argument("programs", metavar="PROG", nargs=2, type=shlex.split)
-    first, second = parser.parse_args().programs
-    if not (first and second):
+    if not all(programs := parser.parse_args().programs):
         parser.error("PROG is a command, not an empty string")
-    for descriptor in range(3):
-        try:
-            os.fstat(descriptor)
-        except OSError:  # or an end of the pipe would take its place
-            os.open(os.devnull, os.O_RDWR)
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass  # it takes the place of a closed stream, as a pipe would have
+    os.close(descriptor)
     try:
-        return run(first, second)
+        status = run(*programs)
     except OSError as error:
-        print(f"pipeline: {error}", file=sys.stderr)
-        return 1
+        sys.exit(f"pipeline: {error}")
+    if -status in WAITED_FOR:
+        signal.raise_signal(-status)  # a shell looks at how we die
+    sys.exit(status if status >= 0 else 128 - status)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: 0BSD
 """Measure how long a message takes to another process and back.
 
-Run it; each figure is the mean of COUNT round trips::
+Run it; each figure is the median of COUNT round trips::
 
     python round_trips.py [COUNT]
 
@@ -17,119 +17,110 @@ Run it; each figure is the mean of COUNT round trips::
 """
 
 import argparse
-import contextlib
 import os
 import signal
 import socket
 import struct
 import sys
 import time
-from typing import NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 CHANNELS = ("pipe", "UNIX stream", "UNIX datagram", "UDP", "TCP")
 MESSAGE = bytes(64)
-TEN_SECONDS = struct.pack("ll", 10, 0)
+WARM_UP = 10  # round trips that do not count: a new process is slow at first
+TIMEOUT = struct.pack("ll", 10, 0)  # a struct timeval: seconds, microseconds
+Endpoint = tuple[Any, Any]  # what to read from and write to, or twice one
 
 
-class End(NamedTuple):
-    """One side of a channel: two descriptors, or twice the same."""
+def measure(name: str, count: int) -> float:
+    """Return the median of *count* round trips, in microseconds.
 
-    reader: int
-    writer: int
+    :param name: one of CHANNELS
+    :raises OSError: if there is no room; its subclass
+        :exc:`ChildProcessError` if the child failed
 
-    def close(self) -> None:
-        """Close it."""
-        for descriptor in set(self):
-            os.close(descriptor)
+    See :manpage:`fork(2)`, :manpage:`write(2)` and :manpage:`read(2)`.
+    """
+    (reader, writer), child_end = channel(name)
+    times = []
+    with reader, writer:
+        with child_end[0], child_end[1]:
+            child = os.fork()
+            if child == 0:
+                echo_and_exit(child_end, (reader, writer))
+        try:
+            for _ in range(WARM_UP + count):
+                start = time.perf_counter()
+                os.write(writer.fileno(), MESSAGE)
+                if os.read(reader.fileno(), len(MESSAGE)) != MESSAGE:
+                    raise ChildProcessError("the child sent no echo")
+                times.append(time.perf_counter() - start)
+        finally:
+            os.kill(child, signal.SIGTERM)  # it echoes until then
+            os.waitpid(child, 0)
+    return sorted(times[WARM_UP:])[count // 2] * 1e6
 
 
-def channel(name: str) -> tuple[End, End]:
-    """Open the channel called *name*; return both its ends."""
+def echo_and_exit(child_end: Endpoint, parent_end: Endpoint) -> NoReturn:
+    """In the child: send back what comes, until the parent is gone."""
+    try:
+        for end in parent_end:
+            end.close()
+        reader, writer = child_end
+        while data := os.read(reader.fileno(), len(MESSAGE)):
+            os.write(writer.fileno(), data)
+    except Exception as error:
+        print(f"round_trips: child: {error!r}", file=sys.stderr)
+    finally:
+        os._exit(1)  # never into the parent's code
+
+
+def channel(name: str) -> tuple[Endpoint, Endpoint]:
+    """Open the channel called *name*; return both its ends.
+
+    :raises OSError: if there is no room
+
+    See :manpage:`pipe(2)`, :manpage:`socketpair(2)`, :manpage:`connect(2)`,
+    and :manpage:`socket(7)`, ``SO_RCVTIMEO``.
+    """
+    kind = socket.SOCK_DGRAM if name in CHANNELS[2:4] else socket.SOCK_STREAM
     if name == "pipe":
         (reader1, writer1), (reader2, writer2) = os.pipe(), os.pipe()
-        return End(reader1, writer2), End(reader2, writer1)
+        here = open(reader1, "rb", 0), open(writer2, "wb", 0)
+        return here, (open(reader2, "rb", 0), open(writer1, "wb", 0))
     if name == "TCP":
         with socket.create_server(("127.0.0.1", 0)) as listener:
             one = socket.create_connection(listener.getsockname())
             other, _ = listener.accept()
     elif name == "UDP":
-        one, other = (socket.socket(type=socket.SOCK_DGRAM) for _ in "12")
+        one, other = socket.socket(type=kind), socket.socket(type=kind)
         other.bind(("127.0.0.1", 0))
         one.connect(other.getsockname())
         other.connect(one.getsockname())
     else:
-        style = socket.SOCK_STREAM if "stream" in name else socket.SOCK_DGRAM
-        one, other = socket.socketpair(type=style)
-    for end in one, other:  # or a peer that died would leave us waiting
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, TEN_SECONDS)
-    return End(*[one.detach()] * 2), End(*[other.detach()] * 2)
+        one, other = socket.socketpair(type=kind)
+    for end in one, other:  # or one that is left alone would wait for ever
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, TIMEOUT)
+    return (one, one), (other, other)
 
 
-def measure(name: str, count: int) -> float:
-    """Return the mean time of *count* round trips in microseconds.
-
-    :param name: one of CHANNELS
-    :raises OSError: if there is no room, or the child failed
-    """
-    end, childs = channel(name)
-    with contextlib.closing(end):
-        with contextlib.closing(childs):
-            child = os.fork()
-            if child == 0:
-                echo_and_exit(end, childs, count)
-        try:
-            start = time.perf_counter()
-            for _ in range(count):
-                os.write(end.writer, MESSAGE)
-                os.read(end.reader, len(MESSAGE))
-            seconds = time.perf_counter() - start
-        except BaseException:
-            os.kill(child, signal.SIGKILL)  # it may be waiting for ever
-            raise
-        finally:
-            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if status:
-        raise ChildProcessError(f"the child ended with status {status}")
-    return seconds / count * 1e6
-
-
-def echo_and_exit(parents: End, end: End, count: int) -> NoReturn:
-    """In the child: send *count* messages back, then leave the process."""
-    status = 1
-    try:
-        parents.close()
-        for _ in range(count):
-            os.write(end.writer, os.read(end.reader, len(MESSAGE)))
-        status = 0
-    finally:
-        os._exit(status)
-
-
-def main() -> int:
-    """Print one line for each kind of channel; return the exit status."""
-    parent = os.getpid()
-
-    def stop(number: int, _frame: object) -> None:
-        if os.getpid() == parent:
-            sys.exit(128 + number)
-        os._exit(128 + number)  # not by way of the parent's code
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+def main() -> None:
+    """Print one line for each kind of channel."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ^C ends both at once
     parser = argparse.ArgumentParser(description="Time five channels.")
     parser.add_argument("COUNT", type=int, nargs="?", default=2000)
     if (count := parser.parse_args().COUNT) < 1:
         parser.error(f"argument COUNT: {count} is less than one")
+    if hasattr(os, "sched_setaffinity"):  # on one processor, for all alike
+        os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
     try:
-        means = [measure(name, count) for name in CHANNELS]
+        costs = [measure(name, count) for name in CHANNELS]
         print(f"{'':14}microseconds  relative")
-        for name, mean in zip(CHANNELS, means, strict=True):
-            print(f"{name:14}{mean:12.1f}{mean / means[0]:10.1f}", flush=True)
+        for name, cost in zip(CHANNELS, costs, strict=True):
+            print(f"{name:14}{cost:12.1f}{cost / costs[0]:10.1f}", flush=True)
     except OSError as error:
-        print(f"round_trips: {error}", file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(f"round_trips: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -11,24 +11,26 @@ Processes and channels are complete. Put your own work into work():
 
     from ipc_examples.skeleton import distribute
 
-    print(distribute([b"half a league", b"onward"], workers=2))
+    for answer in distribute([b"half a league", b"onward"], workers=2):
+        print(answer)
 
 .. testoutput::
 
-    [b'HALF A LEAGUE', b'ONWARD']
+    b'HALF A LEAGUE'
+    b'ONWARD'
 """
 
-import argparse
-import contextlib
+import itertools
 import os
+import queue
 import signal
 import socket
 import sys
+import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from typing import BinaryIO, NamedTuple, NoReturn
-
-STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Worker(NamedTuple):
@@ -39,114 +41,111 @@ class Worker(NamedTuple):
     answers: BinaryIO
 
 
+Owing = queue.SimpleQueue[Worker | Exception | None]
+
+
 def work(line: bytes) -> bytes:
     """Return the answer to *line*: one line without its newline."""
     return line.upper()
 
 
-def distribute(lines: list[bytes], workers: int = 2) -> list[bytes]:
-    """Return the answers to *lines*, worked out by child processes.
+def distribute(lines: Iterable[bytes], workers: int = 2) -> Iterator[bytes]:
+    """Yield the answers to *lines*, in their order, by child processes.
 
-    :raises OSError: if there is no room, or a worker failed
+    :param lines: are taken as they come, without newlines
+    :param workers: how many children work on them, at least one
+    :raises OSError: if there is no room; its subclass
+        :exc:`ChildProcessError` if a worker failed
+    :raises ValueError: if a line contains a newline
 
     See :manpage:`fork(2)`, :manpage:`socketpair(2)`, :manpage:`waitpid(2)`.
     """
     team: list[Worker] = []
-    answers: list[bytes] = []
-    with signals(signal.SIG_BLOCK):  # or one could come between fork and wait
-        try:
-            with contextlib.ExitStack() as channels:
-                team.extend(start_worker(channels) for _ in range(workers))
-                with signals(signal.SIG_UNBLOCK):
-                    for first in range(0, len(lines), workers):
-                        answers += ask(team, lines[first : first + workers])
-        finally:  # the channels are closed, which tells the workers to end
-            statuses = [os.waitpid(worker.pid, 0)[1] for worker in team]
+    owing: Owing = queue.SimpleQueue()  # who owes an answer, in order
+    try:
+        with ExitStack() as channels:
+            team.extend(start_worker(channels) for _ in range(workers))
+            feeding = (lines, team, owing)  # forks are over: threads may start
+            threading.Thread(target=feed, args=feeding, daemon=True).start()
+            while worker := owing.get():
+                if isinstance(worker, Exception):
+                    raise worker
+                answer = worker.answers.readline()
+                if not answer.endswith(b"\n"):
+                    raise ChildProcessError(f"worker {worker.pid} is silent")
+                yield answer.removesuffix(b"\n")
+    except BaseException:
+        for worker in team:
+            os.kill(worker.pid, signal.SIGTERM)
+        raise
+    finally:  # the channels are closed, which tells the workers to end
+        statuses = [os.waitpid(worker.pid, 0)[1] for worker in team]
     if any(statuses):
         raise ChildProcessError("a worker failed")
-    return answers
 
 
-@contextlib.contextmanager
-def signals(how: int) -> Iterator[None]:
-    """Block or unblock SIGINT and SIGTERM for a while.
-
-    See :manpage:`sigprocmask(2)`.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+def feed(lines: Iterable[bytes], team: list[Worker], owing: Owing) -> None:
+    """Hand *lines* to the workers in turn; note in *owing* who got one."""
     try:
-        signal.pthread_sigmask(how, STOPPING)
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for line, worker in zip(lines, itertools.cycle(team), strict=False):
+            if b"\n" in line:
+                raise ValueError(f"more than one line: {line!r}")
+            owing.put(worker)
+            worker.requests.sendall(line + b"\n")
+        owing.put(None)
+    except Exception as error:
+        owing.put(error)
 
 
-def start_worker(channels: contextlib.ExitStack) -> Worker:
+def start_worker(channels: ExitStack) -> Worker:
     """Fork a worker; it lives until the parent closes its channel.
 
     :param channels: closes the parent's ends of all channels
+    :raises OSError: if there is no room for sockets or a process
     """
-    parents, childs = socket.socketpair()
-    with childs:
-        requests = channels.enter_context(parents)
-        answers = channels.enter_context(parents.makefile("rb"))
+    parent_end, child_end = socket.socketpair()
+    with child_end:
+        requests = channels.enter_context(parent_end)
+        answers = channels.enter_context(parent_end.makefile("rb"))
         pid = os.fork()
         if pid == 0:
-            answer_and_exit(childs, channels)
+            answer_and_exit(child_end, channels)
     return Worker(pid, requests, answers)
 
 
-def answer_and_exit(
-    channel: socket.socket, inherited: contextlib.ExitStack
-) -> NoReturn:
+def answer_and_exit(channel: socket.socket, others: ExitStack) -> NoReturn:
     """In the child: answer line by line, then leave the process."""
-    status = 1
+    status, parent = 1, os.getppid()
     try:
-        for number in STOPPING:
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
-        inherited.close()  # or the other channels would never end
+        others.close()  # or these channels would never end
         with channel.makefile("rb") as requests:
             for line in requests:
-                channel.sendall(work(line.removesuffix(b"\n")) + b"\n")
+                answer = work(line.removesuffix(b"\n"))
+                if b"\n" in answer:
+                    raise ValueError(f"work() gave more lines: {answer!r}")
+                print(end="", flush=True)  # what work() has printed
+                channel.sendall(answer + b"\n")
         status = 0
-    except OSError as error:
-        print(f"skeleton: worker: {error}", file=sys.stderr)
-    except Exception:  # noqa: BLE001 - whatever it is, it must be seen
-        traceback.print_exc()
+    except Exception:
+        if os.getppid() == parent:  # or nobody waits for an answer
+            traceback.print_exc()
     finally:
-        os._exit(status)
+        os._exit(status)  # never into the parent's code
 
 
-def ask(team: list[Worker], lines: list[bytes]) -> Iterator[bytes]:
-    """Give each worker a line; yield the answers.
-
-    :raises ConnectionError: if a worker ended instead
-    """
-    for worker, line in zip(team, lines, strict=False):
-        worker.requests.sendall(line + b"\n")
-    for worker in team[: len(lines)]:
-        answer = worker.answers.readline()
-        if not answer.endswith(b"\n"):
-            raise ConnectionError(f"worker {worker.pid} gave no answer")
-        yield answer.removesuffix(b"\n")
-
-
-def main() -> int:
-    """Print an answer to each line of standard input; return the status."""
-    for number in STOPPING:
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
-    argparse.ArgumentParser(description="Answer each line.").parse_args()
+def main() -> None:
+    """Print an answer to each line of standard input."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ^C ends all at once
     try:
-        with open(0, "rb", closefd=False) as stdin:
-            lines = [line.removesuffix(b"\n") for line in stdin]
+        stdin = open(0, "rb", closefd=False)  # feed() may wait for it
+        lines = (line.removesuffix(b"\n") for line in stdin)
         with open(1, "wb", closefd=False) as stdout:
-            stdout.writelines(line + b"\n" for line in distribute(lines))
+            for answer in distribute(lines):
+                stdout.write(answer + b"\n")
+                stdout.flush()
     except OSError as error:
-        print(f"skeleton: {error}", file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(f"skeleton: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

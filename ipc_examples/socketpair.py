@@ -23,7 +23,6 @@ A message ends with a NUL byte. So its reader knows when it is whole:
     b'In Xanadu, did Kublai Khan . . .'
 """
 
-import argparse
 import os
 import signal
 import socket
@@ -32,44 +31,51 @@ from typing import NoReturn
 
 FROM_CHILD = b"In Xanadu, did Kublai Khan . . .\0"
 FROM_PARENT = b"A stately pleasure dome decree . . .\0"
+# C0 but NUL, DEL and C1; what reorders a line: U+2028 to 202E, 2066 to 2069.
+CODES = *range(1, 32), *range(127, 160), *range(8232, 8239), *range(8294, 8298)
+ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
 
 
-def converse() -> None:
+def talk_with_child() -> None:
     """Fork a child; print its message, then send it one to print.
 
-    :raises OSError: if there is no room, or the child breaks off or fails
+    :raises OSError: if there is no room for sockets or a process; its
+        subclasses :exc:`ConnectionError` if the child breaks off,
+        :exc:`ChildProcessError` if it failed
 
     See :manpage:`socketpair(2)` and :manpage:`waitpid(2)`.
     """
-    print(end="", flush=True)  # what is still unwritten would be copied too
+    print(end="", flush=True)  # or both would write what is still unwritten
     ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM, 0)
-    with ends[0] as childs, ends[1] as parents:
+    with ends[0] as child_end, ends[1] as parent_end:
         child = os.fork()
         if child == 0:
-            speak_and_exit(childs, parents)
+            talk_and_exit(child_end, parent_end)
         try:
-            childs.close()
-            print(f"-->{printable(receive_message(parents))}", flush=True)
-            parents.sendall(FROM_PARENT)
+            child_end.close()
+            print(f"-->{escaped(receive_message(parent_end))}", flush=True)
+            parent_end.sendall(FROM_PARENT)
         finally:
-            parents.close()  # or a child still reading might never end
+            parent_end.close()  # or a child still reading might never end
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status:
         raise ChildProcessError(f"the child ended with status {status}")
 
 
-def speak_and_exit(childs: socket.socket, parents: socket.socket) -> NoReturn:
+def talk_and_exit(
+    child_end: socket.socket, parent_end: socket.socket
+) -> NoReturn:
     """In the child: send a message, print the answer, leave the process."""
     status = 1
     try:
-        parents.close()
-        childs.sendall(FROM_CHILD)
-        print(f"-->{printable(receive_message(childs))}", flush=True)
+        parent_end.close()
+        child_end.sendall(FROM_CHILD)
+        print(f"-->{escaped(receive_message(child_end))}", flush=True)
         status = 0
-    except OSError as error:
-        print(f"socketpair: child: {error}", file=sys.stderr)
+    except Exception as error:
+        print(f"socketpair: child: {error!r}", file=sys.stderr)
     finally:
-        os._exit(status)
+        os._exit(status)  # never into the parent's code
 
 
 def receive_message(connection: socket.socket) -> bytes:
@@ -79,11 +85,12 @@ def receive_message(connection: socket.socket) -> bytes:
 
     :raises ConnectionError: if the peer closes before the message is whole,
         or sends something after it
+
+    See :manpage:`recv(2)`.
     """
     message = b""
     while b"\0" not in message:
-        piece = connection.recv(1024)
-        if not piece:
+        if not (piece := connection.recv(1024)):
             raise ConnectionError("the peer closed before its message ended")
         message += piece
     message, _, more = message.partition(b"\0")
@@ -92,32 +99,24 @@ def receive_message(connection: socket.socket) -> bytes:
     return message
 
 
-def printable(message: bytes) -> str:
-    """Return *message* as text, its control characters escaped."""
+def escaped(messages: bytes) -> str:
+    """Return *messages* as text, a line for each that a NUL ends.
+
+    Control characters are escaped. A backslash is shown as it is.
+    """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    text = message.decode(encoding, "backslashreplace")
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    text = messages.removesuffix(b"\0").decode(encoding, "backslashreplace")
+    return text.translate(ESCAPES).replace("\0", "\n-->")
 
 
-def main() -> int:
-    """Print what each process receives; return the exit status."""
-    parent = os.getpid()
-
-    def stop(number: int, _frame: object) -> None:
-        if os.getpid() == parent:
-            sys.exit(128 + number)
-        os._exit(128 + number)  # not by way of the parent's code
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    argparse.ArgumentParser(description="Talk to a child.").parse_args()
+def main() -> None:
+    """Talk with a child."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ^C ends both at once
     try:
-        converse()
+        talk_with_child()
     except OSError as error:
-        print(f"socketpair: {error}", file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(f"socketpair: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -18,7 +18,6 @@ A call that sends is paired with the one that receives:
     (13, b'Half a league')
 """
 
-import argparse
 import os
 import signal
 import socket
@@ -26,7 +25,7 @@ import sys
 
 Parts = list[bytes]
 PARTS = [b"Half ", b"a league"]
-SIZE = 1024
+BUFFER_SIZE = 1024  # bytes
 
 
 def write_and_read(parts: Parts) -> tuple[int, bytes]:
@@ -36,7 +35,7 @@ def write_and_read(parts: Parts) -> tuple[int, bytes]:
     """
     reader, writer = os.pipe()
     try:
-        return os.write(writer, b"".join(parts)), os.read(reader, SIZE)
+        return os.write(writer, b"".join(parts)), os.read(reader, BUFFER_SIZE)
     finally:
         os.close(reader)
         os.close(writer)
@@ -47,7 +46,7 @@ def writev_and_readv(parts: Parts) -> tuple[int, Parts]:
 
     See :manpage:`writev(2)` and :manpage:`readv(2)`.
     """
-    first, rest = bytearray(4), bytearray(SIZE)
+    first, rest = bytearray(4), bytearray(BUFFER_SIZE)
     one, other = socket.socketpair()
     with one, other:
         sent = os.writev(one.fileno(), parts)
@@ -63,7 +62,10 @@ def send_and_recv(parts: Parts) -> tuple[int, Parts]:
     one, other = socket.socketpair()
     with one, other:
         sent = one.send(b"".join(parts), 0)
-        return sent, [other.recv(4, socket.MSG_PEEK), other.recv(SIZE, 0)]
+        return sent, [
+            other.recv(4, socket.MSG_PEEK),
+            other.recv(BUFFER_SIZE, 0),
+        ]
 
 
 def sendto_and_recvfrom(parts: Parts) -> tuple[int, tuple[bytes, str]]:
@@ -77,7 +79,7 @@ def sendto_and_recvfrom(parts: Parts) -> tuple[int, tuple[bytes, str]]:
     ):
         receiver.bind(("127.0.0.1", 0))
         sent = sender.sendto(b"".join(parts), receiver.getsockname())
-        data, (host, _) = receiver.recvfrom(SIZE)
+        data, (host, _) = receiver.recvfrom(BUFFER_SIZE)
         return sent, (data, host)
 
 
@@ -88,13 +90,12 @@ def sendmsg_and_recvmsg(parts: Parts) -> tuple[int, bytes]:
     """
     one, other = socket.socketpair()
     with one, other:
-        return one.sendmsg(parts), other.recvmsg(SIZE)[0]
+        return one.sendmsg(parts), other.recvmsg(BUFFER_SIZE)[0]
 
 
-def main() -> int:
-    """Print what each pair of calls returns; return the exit status."""
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
-    argparse.ArgumentParser(description="Make all ten calls.").parse_args()
+def main() -> None:
+    """Print what each pair of calls returns."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         print("write, read       ", *write_and_read(PARTS))
         print("writev, readv     ", *writev_and_readv(PARTS))
@@ -102,10 +103,8 @@ def main() -> int:
         print("sendto, recvfrom  ", *sendto_and_recvfrom(PARTS))
         print("sendmsg, recvmsg  ", *sendmsg_and_recvmsg(PARTS), flush=True)
     except OSError as error:
-        print(f"ten_calls: {error}", file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(f"ten_calls: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

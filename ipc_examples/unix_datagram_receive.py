@@ -9,85 +9,101 @@ What comes from outside cannot play tricks on the terminal:
 
 .. testcode::
 
-    from ipc_examples.unix_datagram_receive import printable
+    import socket
+    from ipc_examples.unix_datagram_receive import receive
 
-    print(printable(b"calm\x1b[2Jtonight\0"))
+    one, other = socket.socketpair(type=socket.SOCK_DGRAM)
+    with one, other:
+        one.send(b"calm\x1b[2Jtonight\0")
+        receive(other)
 
 .. testoutput::
 
-    calm\x1b[2Jtonight
+    -->calm\x1b[2Jtonight
 """
 
 import argparse
+import atexit
 import contextlib
 import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from typing import NoReturn
 
-SIZE = 1024
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+BUFFER_SIZE = 1024  # bytes
+STOPPING = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
+# C0 but NUL, DEL and C1; what reorders a line: U+2028 to 202E, 2066 to 2069.
+CODES = *range(1, 32), *range(127, 160), *range(8232, 8239), *range(8294, 8298)
+ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
 
 
-@contextlib.contextmanager
-def receiver_at(path: str) -> Iterator[socket.socket]:
-    """Open a socket named *path*; at the end remove that file, if still ours.
+def receive(receiver: socket.socket) -> None:
+    """Wait for one datagram and print it.
 
-    :raises OSError: if the path exists, is too long or is not allowed
+    :raises OSError: if standard output fails
+    :raises SystemExit: if the datagram did not fit, with a message
 
-    See :manpage:`unix(7)`, "Pathname sockets".
+    See :manpage:`recvmsg(2)`, ``MSG_TRUNC``.
     """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
-        made = None
-        try:
-            receiver.bind(path)
-            made = os.lstat(path)
-            yield receiver
-        finally:
-            if receiver.getsockname():  # bound, so the file was ours
-                with contextlib.suppress(FileNotFoundError):
-                    now = os.lstat(path)
-                    if os.path.samestat(made or now, now):
-                        os.unlink(path)
+    datagram, _, flags, _ = receiver.recvmsg(BUFFER_SIZE)
+    print(f"-->{escaped(datagram)}", flush=True)
+    if flags & socket.MSG_TRUNC:
+        sys.exit(f"unix_datagram_receive: cut to {BUFFER_SIZE} bytes")
 
 
-def stop(number: int, _frame: object) -> NoReturn:
-    """End by way of every ``finally``; a second signal has to wait."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-    sys.exit(128 + number)
+def remove_at_end(path: str) -> None:
+    """Remove the socket's file *path* when the program ends, if still ours.
 
+    A signal of STOPPING ends it as well. All of these have to be blocked
+    until this function unblocks them.
 
-def printable(message: bytes) -> str:
-    """Return *message* as text: no final NUL, control characters escaped."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    text = message.removesuffix(b"\0").decode(encoding, "backslashreplace")
-    if text.isprintable():  # by far the fastest way
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    :raises OSError: if there is no such file
 
+    See :manpage:`unix(7)`, "Pathname sockets", and :manpage:`signal(7)`.
+    """
+    made = os.lstat(path)
 
-def main() -> int:
-    """Print one datagram; return the exit status."""
+    def tidy_up(number: int = 0, _frame: object = None) -> None:
+        with contextlib.suppress(OSError):
+            if os.path.samestat(made, os.lstat(path)):
+                os.unlink(path)
+        if number:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)  # whoever waits for us looks at it
+
+    atexit.register(tidy_up)
     for number in STOPPING:
-        signal.signal(number, stop)
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, tidy_up)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+
+def escaped(messages: bytes) -> str:
+    """Return *messages* as text, a line for each that a NUL ends.
+
+    Control characters are escaped. A backslash is shown as it is.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = messages.removesuffix(b"\0").decode(encoding, "backslashreplace")
+    return text.translate(ESCAPES).replace("\0", "\n-->")
+
+
+def main() -> None:
+    """Receive one datagram at a path."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     parser = argparse.ArgumentParser(description="Receive one datagram.")
     parser.add_argument("path", metavar="PATH", nargs="?", default="socket")
-    path = parser.parse_args().path
+    path = subject = parser.parse_args().path
     try:
-        with receiver_at(path) as receiver:
-            print(f"socket -->{printable(os.fsencode(path))}", flush=True)
-            datagram, _, flags, _ = receiver.recvmsg(SIZE)
-            print(f"-->{printable(datagram)}", flush=True)
-            signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+            receiver.bind(path)
+            remove_at_end(path)
+            subject = "standard output"
+            print(f"socket -->{escaped(os.fsencode(path))}", flush=True)
+            receive(receiver)
     except OSError as error:
-        print(f"unix_datagram_receive: {path}: {error}", file=sys.stderr)
-        return 1
-    if flags & socket.MSG_TRUNC:
-        print(f"unix_datagram_receive: cut to {SIZE} bytes", file=sys.stderr)
-    return 0
+        sys.exit(f"unix_datagram_receive: {subject}: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

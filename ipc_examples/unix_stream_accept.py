@@ -1,131 +1,135 @@
 # SPDX-License-Identifier: 0BSD
-"""Accept connections at a name in the file system, print what they bring.
+r"""Accept connections at a name in the file system, print what they bring.
 
 Run it, then unix_stream_connect.py in a second terminal; end it by ^C::
 
     python unix_stream_accept.py [PATH]
 
-The name is gone when the program is:
+PATH is the name, ``socket`` unless you say otherwise. It is gone when the
+program is.
 
 .. testcode::
 
-    import os
-    import tempfile
-    from ipc_examples.unix_stream_accept import listener_at
+    import socket
+    from ipc_examples.unix_stream_accept import escaped
 
-    with tempfile.TemporaryDirectory() as directory:
-        with listener_at(f"{directory}/socket"):
-            print(os.listdir(directory))
-        print(os.listdir(directory))
+    client, connection = socket.socketpair()
+    with client, connection:
+        client.sendall(b"Half a league,\0half a\x1b[2J league . . .\0")
+        print(f"-->{escaped(connection.recv(1024))}")
 
 .. testoutput::
 
-    ['socket']
-    []
+    -->Half a league,
+    -->half a\x1b[2J league . . .
 """
 
 import argparse
+import atexit
 import contextlib
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
 from typing import NoReturn
 
-SIZE = 1024
-PAUSE = 1.0  # seconds
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+BUFFER_SIZE = 1024  # bytes that one recv() returns at most
+RETRY_DELAY = 1.0  # seconds, after an accept() that failed
+STOPPING = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
+# C0 but NUL, DEL and C1; what reorders a line: U+2028 to 202E, 2066 to 2069.
+CODES = *range(1, 32), *range(127, 160), *range(8232, 8239), *range(8294, 8298)
+ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
 
 
-@contextlib.contextmanager
-def listener_at(path: str) -> Iterator[socket.socket]:
-    """Open a listening socket named *path*; in the end remove that file.
+def serve(listener: socket.socket) -> NoReturn:
+    """Accept one connection after another; print what each brings.
 
-    :raises OSError: if the path exists, is too long or is not allowed
-
-    See :manpage:`unix(7)`, "Pathname sockets", and :manpage:`listen(2)`.
-    """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        made = None
-        try:
-            listener.bind(path)
-            made = os.lstat(path)
-            listener.listen()
-            yield listener
-        finally:
-            if listener.getsockname():  # bound, so the file was ours
-                with contextlib.suppress(FileNotFoundError):
-                    now = os.lstat(path)
-                    if os.path.samestat(made or now, now):
-                        os.unlink(path)
-
-
-def accepted(listener: socket.socket) -> socket.socket:
-    """Wait for a connection and accept it, however often that fails.
+    :raises OSError: if standard output fails
 
     See :manpage:`accept(2)`, "Errors": a descriptor must be free, for one.
     """
     while True:
         try:
-            return listener.accept()[0]
+            connection, _ = listener.accept()
         except OSError as error:
             print(f"unix_stream_accept: {error}", file=sys.stderr)
-            time.sleep(PAUSE)  # or a lasting cause would keep us busy
+            time.sleep(RETRY_DELAY)  # or a lasting cause would keep us busy
+            continue
+        with connection:
+            while data := receive(connection):
+                print(f"-->{escaped(data)}", flush=True)
+            print("Ending connection", flush=True)
 
 
-def serve(connection: socket.socket) -> None:
-    """Print what *connection* brings, until the peer closes or breaks off.
+def receive(connection: socket.socket) -> bytes:
+    """Return what *connection* brings next, nothing at its end.
+
+    If the peer breaks off, that is the end as well.
 
     See :manpage:`recv(2)`.
     """
-    while True:
-        try:
-            data = connection.recv(SIZE)
-        except OSError as error:
-            print(f"unix_stream_accept: {error}", file=sys.stderr)
-            return
-        if not data:
-            print("Ending connection", flush=True)
-            return
-        for message in data.removesuffix(b"\0").split(b"\0"):
-            print(f"-->{printable(message)}", flush=True)
+    try:
+        return connection.recv(BUFFER_SIZE)
+    except OSError as error:  # the client's misfortune, not ours
+        print(f"unix_stream_accept: {error}", file=sys.stderr)
+        return b""
 
 
-def printable(message: bytes) -> str:
-    """Return *message* as text, its control characters escaped."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    text = message.decode(encoding, "backslashreplace")
-    if text.isprintable():  # by far the fastest way
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+def remove_at_end(path: str) -> None:
+    """Remove the socket's file *path* when the program ends, if still ours.
 
+    A signal of STOPPING ends it as well. All of these have to be blocked
+    until this function unblocks them.
 
-def stop(number: int, _frame: object) -> NoReturn:
-    """End by way of every ``finally``; a second signal has to wait."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-    sys.exit(128 + number)
+    :raises OSError: if there is no such file
 
+    See :manpage:`unix(7)`, "Pathname sockets", and :manpage:`signal(7)`.
+    """
+    made = os.lstat(path)
 
-def main() -> int:
-    """Serve until interrupted; return the exit status."""
+    def tidy_up(number: int = 0, _frame: object = None) -> None:
+        with contextlib.suppress(OSError):
+            if os.path.samestat(made, os.lstat(path)):
+                os.unlink(path)
+        if number:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)  # whoever waits for us looks at it
+
+    atexit.register(tidy_up)
     for number in STOPPING:
-        signal.signal(number, stop)
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, tidy_up)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+
+def escaped(messages: bytes) -> str:
+    """Return *messages* as text, a line for each that a NUL ends.
+
+    Control characters are escaped. A backslash is shown as it is.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = messages.removesuffix(b"\0").decode(encoding, "backslashreplace")
+    return text.translate(ESCAPES).replace("\0", "\n-->")
+
+
+def main() -> None:
+    """Serve at a path until a signal ends it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     parser = argparse.ArgumentParser(description="Print what clients send.")
     parser.add_argument("path", metavar="PATH", nargs="?", default="socket")
-    path = parser.parse_args().path
+    path = subject = parser.parse_args().path
     try:
-        with listener_at(path) as listener:
-            name = printable(os.fsencode(path))
-            print(f"Socket has name {name}", flush=True)
-            while True:
-                with accepted(listener) as connection:
-                    serve(connection)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(path)
+            remove_at_end(path)
+            listener.listen()
+            subject = "standard output"
+            print(f"Socket has name {escaped(os.fsencode(path))}", flush=True)
+            serve(listener)
     except OSError as error:
-        print(f"unix_stream_accept: {path}: {error}", file=sys.stderr)
-        return 1
+        sys.exit(f"unix_stream_accept: {subject}: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -46,19 +46,17 @@ def send(path: str, message: bytes) -> None:
         connection.sendall(message)
 
 
-def main() -> int:
-    """Send the message; return the exit status."""
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+def main() -> None:
+    """Send the message."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description="Send one message.")
     parser.add_argument("path", metavar="PATH")
     path = parser.parse_args().path
     try:
         send(path, MESSAGE)
     except OSError as error:
-        print(f"unix_stream_connect: {path}: {error}", file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(f"unix_stream_connect: {path}: {error}")
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()
