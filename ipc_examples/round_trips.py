@@ -83,7 +83,7 @@ def channel(name: str) -> tuple[Endpoint, Endpoint]:
     See :manpage:`pipe(2)`, :manpage:`socketpair(2)`, :manpage:`connect(2)`,
     and :manpage:`socket(7)`, ``SO_RCVTIMEO``.
     """
-    kind = socket.SOCK_DGRAM if name in CHANNELS[2:4] else socket.SOCK_STREAM
+    kind = socket.SOCK_STREAM if "stream" in name else socket.SOCK_DGRAM
     if name == "pipe":
         (reader1, writer1), (reader2, writer2) = os.pipe(), os.pipe()
         here = open(reader1, "rb", 0), open(writer2, "wb", 0)
