@@ -13,6 +13,8 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["docs", "lint", "types"]
 
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)  # those of the classifiers
 BUILD = Path("docs/_build")
 DOCTREES = BUILD / "doctrees"
 BOOKS = BUILD / "books"
@@ -28,8 +30,7 @@ TEX_FAULT = re.compile(
 
 def install(session: nox.Session, group: str) -> None:
     """Install a dependency group of pyproject.toml, unless that is done."""
-    project = nox.project.load_toml("pyproject.toml")
-    packages = nox.project.dependency_groups(project, group)
+    packages = nox.project.dependency_groups(PROJECT, group)
     done = Path(session.virtualenv.location) / "installed"
     if not done.exists() or done.read_text() != repr(packages):
         session.install(*packages)
@@ -108,6 +109,18 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or ["--cov"]))
 
 
+def tests_on(session: nox.Session) -> None:
+    """Run the tests that are named, or all, on this Python."""
+    install(session, "docs")
+    session.run("pytest", *session.posargs)
+
+
+# A session that nox itself makes for each Python would be run by its plain
+# name on all of them: tests is to be the one on the Python that runs nox.
+for version in PYTHONS:
+    nox.session(name=f"tests-{version}", python=version)(tests_on)
+
+
 @nox.session
 def browser(session: nox.Session) -> None:
     """Judge the built site in Chromium, page by page, as readers use it."""
@@ -143,6 +156,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of programs, tests and extensions."""
+    """Check the types of programs, tests and extensions, for each Python."""
     install(session, "types")
-    session.run("mypy")
+    for version in PYTHONS:
+        session.run("mypy", "--python-version", version)
