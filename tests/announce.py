@@ -3,13 +3,14 @@
 ``python announce.py -m MODULE [ARGUMENT ...]`` or ``-c CODE``, as Python
 itself. Each line of the program's own file is announced by a call that strace
 sees and that does nothing: it asks for a file ``@line:12`` that is not there.
-What getaddrinfo() does depends on the machine: it is between ``@quiet`` and
-``@loud``.
+What getaddrinfo() does depends on the machine, and what an import does on the
+version of Python: that is between ``@quiet`` and ``@loud``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib._bootstrap
 import importlib.util
 import os
 import socket
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
 Trace = Any  # a function that returns its like
+FIND_ADDRESSES = socket.getaddrinfo
 
 
 def announce(text: str) -> None:
@@ -49,9 +51,22 @@ def caller(frame: FrameType, file: str) -> int | None:
     return back.f_lineno if back else None
 
 
-def profile(_: FrameType, event: str, function: object) -> None:
-    if function is socket._socket.getaddrinfo:  # type: ignore[attr-defined]
-        announce("quiet" if event == "c_call" else "loud")
+def profile(frame: FrameType, event: str, function: object) -> None:
+    importing = importlib._bootstrap._find_and_load.__code__  # type: ignore[attr-defined]
+    found = socket._socket.getaddrinfo  # type: ignore[attr-defined]
+    if function is found or (
+        frame.f_code is importing and event in ("call", "return")
+    ):
+        announce("quiet" if event.endswith("call") else "loud")
+
+
+def find_ipv4(*arguments: Any, **named: Any) -> list[Any]:  # noqa: ANN401
+    """Find the addresses of a host that has none of IPv6, if it may be so.
+
+    Whether localhost is ::1 as well depends on the machine.
+    """
+    found = FIND_ADDRESSES(*arguments, **named)
+    return [each for each in found if each[0] == socket.AF_INET] or found
 
 
 def load(option: str, program: str) -> tuple[CodeType, str]:
@@ -72,6 +87,7 @@ def main() -> None:
     sys.argv[:] = [file, *arguments]
     module = sys.modules["__main__"] = types.ModuleType("__main__")
     module.__file__ = file
+    socket.getaddrinfo = find_ipv4
     sys.setprofile(profile)
     sys.settrace(tracer(code.co_filename))
     exec(code, module.__dict__)  # noqa: S102 - that is what it is for

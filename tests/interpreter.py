@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,6 +31,7 @@ TAKING = {
 READING = {"read", "readv", "recvfrom", "recvmsg"}
 IGNORED = {"SIGCHLD", "getsockname"}
 BUFFER = re.compile(r'iov_base="((?:[^"\\]|\\.)*)"')
+EPOLL_DATA = re.compile(r"data=(\{.*?\}|\w+)")
 ADDRESS = re.compile(r'htons\((?P<port>\d+)\)|sun_path=@?"(?P<path>.*?)"')
 
 
@@ -81,6 +83,7 @@ class Interpreter:
         self.urgent: dict[End, int] = {}
         self.gone: dict[End, int] = {}
         self.ended: dict[int, int] = {}
+        self.watched: dict[tuple[End | None, str], str] = {}
 
     def new(self, kind: str) -> int:
         """Add an object; return its number."""
@@ -382,8 +385,11 @@ class Interpreter:
     # Waiting for several.
 
     def on_poll(self, step: Step, call: Call) -> None:
+        ready = [
+            self.watched[step.on, data]
+            for data in EPOLL_DATA.findall(call.arguments)
+        ]
         step.on = step.fd = None
-        ready = re.findall(r"u32=(\d+)", call.arguments)
         ready += re.findall(r"fd=(\d+)", call.rest)
         for several in re.findall(r"(?:in|out|except) \[(.*?)\]", call.rest):
             ready += several.split()
@@ -405,6 +411,10 @@ class Interpreter:
         words = re.search(r"EPOLL_CTL_(\w+), (\d+)", call.arguments)
         if words:
             step.detail = f"{words[1].lower()} {words[2]}"
+            # Python puts the descriptor there, and strace shows it in one way
+            # or another: epoll_wait() will give back the same.
+            for data in EPOLL_DATA.findall(call.arguments):
+                self.watched[step.on, data] = words[2]
 
     # What comes of it.
 
@@ -425,13 +435,40 @@ class Interpreter:
             step.data = normalized(step.data, samples)
         processes = list(map(self.process, range(len(self.traced))))
         sources = {
-            each.program: digest((programs / f"{each.program}.py").read_text())
+            each.program: (programs / f"{each.program}.py").read_text("utf-8")
             for each in processes
             if each.program
         }
+        trees = {name: ast.parse(text) for name, text in sources.items()}
+        self.place([trees.get(each.program) for each in processes])
+        digests = {name: digest(text) for name, text in sources.items()}
         return Recording(
-            digest(text), sources, processes, self.objects, self.steps
+            digest(text), digests, processes, self.objects, self.steps
         )
+
+    def place(self, trees: list[ast.Module | None]) -> None:
+        """Correct the lines that are not the same for every Python.
+
+        A program starts at its first import, whichever of them are slow. What
+        a ``with`` closes it closes at the line that opened it, or at its first
+        line if that is another statement's: Python up to 3.12 always names the
+        latter, since 3.13 the line of the expression that was entered.
+
+        :param trees: each process's program, if it is one of ours
+        """
+        heads = [with_heads(tree) if tree else {} for tree in trees]
+        opened: list[dict[int, int | None]] = [{} for _ in trees]
+        for step in self.steps:
+            lines, tree = opened[step.process], trees[step.process]
+            head = heads[step.process].get(step.line or 0)
+            if step.call == "start" and tree:
+                step.line = tree.body[1].lineno  # after the docstring
+            elif step.call == "close" and head:
+                line = lines.get(step.fd or 0)
+                step.line = line if line in head else head[0]
+            lines.update(dict.fromkeys(step.table, step.line))
+            if step.call == "fork" and step.child is not None:
+                opened[step.child] = {**lines}
 
     def process(self, number: int) -> Process:
         """Return the name of a process, and its program."""
@@ -447,6 +484,16 @@ class Interpreter:
             return Process(traced.terminal)
         program = module.decode().rpartition(".")[2]
         return Process("parent" if self.forked[number] else program, program)
+
+
+def with_heads(tree: ast.Module) -> dict[int, range]:
+    """Return all lines of the head of a ``with``, by each of them."""
+    heads = [
+        range(node.lineno, node.body[0].lineno)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.With)
+    ]
+    return {line: head for head in heads for line in head}
 
 
 def normalized(text: str, samples: Mapping[str, str]) -> str:

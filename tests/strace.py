@@ -14,20 +14,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Which of them a program makes depends on the libc and on the machine.
 NAMES = {
     "accept4": "accept",
     "clone": "fork",
     "clone3": "fork",
     "dup3": "dup2",
     "epoll_create1": "epoll_create",
+    "epoll_pwait": "epoll_wait",
     "exit_group": "exit",
     "newfstatat": "stat",
     "pipe2": "pipe",
+    "ppoll": "poll",
     "pselect6": "select",
+    "unlinkat": "unlink",
     "vfork": "fork",
     "wait4": "wait",
 }
 CALLS = (
+    "accept",
     "accept4",
     "bind",
     "clone",
@@ -36,8 +41,10 @@ CALLS = (
     "connect",
     "dup2",
     "dup3",
+    "epoll_create",
     "epoll_create1",
     "epoll_ctl",
+    "epoll_pwait",
     "epoll_wait",
     "execve",
     "exit_group",
@@ -47,8 +54,10 @@ CALLS = (
     "listen",
     "newfstatat",
     "openat",
+    "pipe",
     "pipe2",
     "poll",
+    "ppoll",
     "pselect6",
     "read",
     "readv",
@@ -62,6 +71,7 @@ CALLS = (
     "socketpair",
     "stat",
     "unlink",
+    "unlinkat",
     "vfork",
     "wait4",
     "waitid",
@@ -124,7 +134,7 @@ class Traced:
 
 def parse(text: str) -> Iterator[Call]:
     """Yield the calls of a process, each with its line of the program."""
-    line, quiet, last = None, False, None
+    line, quiet, last = None, 0, None
     for row in text.splitlines():
         call = as_call(row)
         if call is None:
@@ -138,7 +148,7 @@ def parse(text: str) -> Iterator[Call]:
             last = None
         announced = re.search(r'"@(\w+):?(\d*)"', call.arguments)
         if call.name == "stat" and announced:
-            quiet = announced[1] == "quiet"
+            quiet += {"quiet": 1, "loud": -1}.get(announced[1], 0)
             line = int(announced[2]) if announced[2] else line
         elif call.name != "stat" and not quiet:
             call.line = line
