@@ -133,7 +133,7 @@ def browser(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure what connections cost the servers."""
+    """Measure what connections cost, and the servers' throughput."""
     install(session, "docs")
     session.run("python", "tests/bench.py")
 

@@ -1,26 +1,54 @@
-"""Measures what connections cost the servers: ``python tests/bench.py``.
+"""Measures what the stream servers cost: ``python tests/bench.py``.
 
 For each server and number of connections: how much its resident memory grows
 for each idle connection, and its processor time for each message. A server of
 one connection after another accepts no more than one; the system keeps the
 others in its queue, up to a limit, and so does the table.
+
+Then the throughput beside bench_server.c, if there is a compiler: the two
+take turns, and what counts is the median of the ratios. A client sends the
+messages one by one, or as many at once as fit into 64 KiB.
+
+Both write to /dev/null, lest a reader slow them down. They do not write
+alike, and that is a part of what is compared: C's stdio collects a block of
+output before it calls write(2), while our servers call it for each read, so
+that nothing is lost when a signal ends them. And C prints a read as a string,
+up to its first NUL: the messages that follow in the same read cost it nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
+import shutil
+import socket
+import statistics
+import subprocess
 import sys
 import tempfile
+import threading
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
-from peers import STREAM, address_in, open_socket
-from programs import Running
+from peers import address_in, open_socket
+from programs import FILES, Running, named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CONNECTIONS = (10, 100, 1000)
 MESSAGES = 10_000
 QUEUE = 100  # connections that every listener lets wait
+
+AT_ONCE = ("_select", "_echo")  # these serve many connections at once
+SERVERS = named("_stream_accept", "_stream_select", "_stream_echo")
+C_SERVER = Path(__file__).with_name("bench_server.c")
+SENDINGS = ((1024, 1), (1024, 64), (35, 1872))  # bytes, messages at once
+ROUNDS = 9
+SECONDS = 0.2  # of sending, in each round
 
 
 def settled(server: psutil.Process, descriptors: int) -> int:
@@ -36,16 +64,26 @@ def processor_time(server: psutil.Process) -> float:
     return float(used.user + used.system)
 
 
+def tell(
+    program: str, running: Running, peer: socket.socket, message: str
+) -> None:
+    """Send a message; wait until the server prints it or sends it back."""
+    peer.sendall(message.encode())
+    if program.endswith("_echo"):
+        assert peer.recv(1024).decode() == message
+    else:
+        assert running.line() == f"-->{message}"
+
+
 def measure(program: str, connections: int) -> tuple[float, float]:
     """Return KB for a connection, and microseconds for a message."""
-    at_once = program.endswith("_select")
+    at_once = program.endswith(AT_ONCE)
     with Running(program) as running, contextlib.ExitStack() as stack:
         address = address_in(running.line())
         server = psutil.Process(running.pid)
         peers = [stack.enter_context(open_socket(program))]
         peers[0].connect(address)
-        peers[0].sendall(b"first")
-        assert running.line() == "-->first"
+        tell(program, running, peers[0], "first")
         descriptors = server.num_fds()
         before = settled(server, descriptors)
         for _ in range(connections - 1):
@@ -59,14 +97,103 @@ def measure(program: str, connections: int) -> tuple[float, float]:
         start = processor_time(server)
         talking = peers if at_once else peers[:1]
         for number in range(MESSAGES):
-            talking[number % len(talking)].sendall(b"message")
-            assert running.line() == "-->message"
+            peer = talking[number % len(talking)]
+            tell(program, running, peer, "message")
         used = processor_time(server) - start
     return (after - before) / 1024 / connections, used / MESSAGES * 1e6
 
 
+@contextlib.contextmanager
+def started(*command: str) -> Iterator[psutil.Popen]:
+    """Run a server whose output nobody wants."""
+    # With PYTHONUNBUFFERED each print would be several calls of write(2).
+    usual = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    with psutil.Popen(command, stdout=subprocess.DEVNULL, env=usual) as server:
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+def connection_to(server: psutil.Popen) -> socket.socket:
+    """Connect to a server as soon as it listens."""
+    while server.poll() is None:
+        for found in server.net_connections("all"):
+            if not found.laddr or found.raddr:
+                continue
+            peer = socket.socket(found.family, socket.SOCK_STREAM)
+            with contextlib.suppress(ConnectionRefusedError):
+                peer.connect(found.laddr)
+                return peer
+            peer.close()  # it is bound, and will listen
+        time.sleep(0.01)
+    raise ChildProcessError(f"the server ended with status {server.wait()}")
+
+
+def take_answers(peer: socket.socket) -> None:
+    """Read until the server closes."""
+    while peer.recv(65536):
+        pass
+
+
+def throughput(server: psutil.Popen, message: bytes, at_once: int) -> float:
+    """Return how many MB a server takes in a second, over one connection."""
+    data = message * at_once
+    sent = 0
+    with connection_to(server) as peer:
+        answers = threading.Thread(target=take_answers, args=(peer,))
+        answers.start()
+        start = time.perf_counter()
+        while time.perf_counter() < start + SECONDS:
+            peer.sendall(data)
+            sent += len(data)
+        peer.shutdown(socket.SHUT_WR)
+        answers.join()  # the server has read all, and closed
+        return sent / (time.perf_counter() - start) / 1e6
+
+
+def compare(program: str, c_server: str) -> None:
+    """Print the throughput of a program and of the server in C."""
+    c_path = ["c"] if program.startswith("unix_") else []
+    ours = started(sys.executable, str(FILES[program]))
+    with ours as our_server, started(c_server, *c_path) as their_server:
+        for size, at_once in SENDINGS:
+            message = b"m" * (size - 1) + b"\0"
+            rounds = [
+                [
+                    throughput(server, message, at_once)
+                    for server in (our_server, their_server)
+                ]
+                for _ in range(ROUNDS)
+            ]
+            our_rate, their_rate = map(
+                statistics.median, zip(*rounds, strict=True)
+            )
+            ratio = statistics.median(our / their for our, their in rounds)
+            print(
+                f"{program:20}{size:8}{at_once:10}{our_rate:14.0f}"
+                f"{their_rate:6.0f}{ratio:8.2f}",
+                flush=True,
+            )
+
+
+def compare_all() -> None:
+    """Print a table of throughputs, if there is a C compiler."""
+    if not (compiler := shutil.which("cc")):
+        print("No throughput: there is no C compiler (cc) to compare by.")
+        return
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        c_server = f"{folder}/bench_server"
+        subprocess.run(
+            [compiler, "-O2", "-o", c_server, str(C_SERVER)], check=True
+        )
+        print(f"{'':22} bytes   at once   MB/s: ours  in C   ratio")
+        for program in SERVERS:
+            compare(program, c_server)
+
+
 def main() -> int:
-    """Print a table; return the exit status."""
+    """Print both tables; return the exit status."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = max(CONNECTIONS) + 100
     if hard != resource.RLIM_INFINITY and hard < wanted:
@@ -74,10 +201,10 @@ def main() -> int:
         return 1
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
     print(f"{'':20} connections  KB each  microseconds a message  relative")
-    for program in STREAM:
+    for program in SERVERS:
         first = 0.0
         for connections in CONNECTIONS:
-            if not program.endswith("_select") and connections > QUEUE:
+            if not program.endswith(AT_ONCE) and connections > QUEUE:
                 print(f"{program:20}{connections:12}  one after another")
                 continue
             with (
@@ -90,6 +217,8 @@ def main() -> int:
                 f"{program:20}{connections:12}{memory:9.2f}{used:24.1f}"
                 f"{used / first:10.2f}"
             )
+    print()
+    compare_all()
     return 0
 
 
