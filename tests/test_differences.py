@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import pytest
-from sphinx.application import Sphinx
-from sphinx.util.docutils import docutils_namespace
+import sites
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,27 +33,9 @@ SHOWN = """\
 
 
 def test_names_only(tmp_path: Path) -> None:
-    source, out, warnings = (
-        tmp_path / "source",
-        tmp_path / "out",
-        io.StringIO(),
-    )
-    source.mkdir()
-    for name, text in ("index.md", PAGE), ("old.txt", OLD), ("new.txt", NEW):
-        (source / name).write_text(text, "utf-8")
-    with docutils_namespace():
-        app = Sphinx(
-            source,
-            None,
-            out,
-            tmp_path / "doctrees",
-            "text",
-            confoverrides={"extensions": ["myst_parser", "differences"]},
-            status=None,
-            warning=warnings,
-        )
-        app.build()
-    assert not warnings.getvalue()
-    shown = (out / "index.txt").read_text("utf-8")
+    texts = {"index.md": PAGE, "old.txt": OLD, "new.txt": NEW}
+    site = sites.build(tmp_path, texts, "differences", builder="text")
+    assert not site.warnings
+    shown = site.read("index.txt")
     assert SHOWN in shown
     assert str(tmp_path) not in shown

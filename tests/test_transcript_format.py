@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import sys
@@ -11,11 +10,10 @@ from textwrap import dedent
 
 import pages
 import pytest
+import sites
 import terminals
 import transcript
 from programs import PROGRAMS
-from sphinx.application import Sphinx
-from sphinx.util.docutils import docutils_namespace
 from transcript import Kind
 
 # The machinery's own test: the pages do not need it to be built.
@@ -392,31 +390,12 @@ def test_transcripts_are_collected_with_their_lines() -> None:
 
 def build(folder: Path, builder: str, page: str) -> tuple[str, str]:
     """Build a page; return the result, and the warnings."""
-    source = folder / "source"
-    source.mkdir(exist_ok=True)
-    index = source / "index.md"
-    if not index.exists():
-        index.write_text(page, "utf-8")
-    out, warnings = folder / builder, io.StringIO()
-    with docutils_namespace():
-        app = Sphinx(
-            source,
-            None,
-            out,
-            folder / "doctrees",
-            builder,
-            confoverrides={
-                "extensions": ["myst_parser", "transcript"],
-                "myst_enable_extensions": ["colon_fence"],
-                "project": "site",
-                "suppress_warnings": ["misc.copy_overwrite"],
-            },
-            status=None,
-            warning=warnings,
-        )
-        app.build()
+    texts = (
+        {} if (folder / "docs" / "index.md").exists() else {"index.md": page}
+    )
+    site = sites.build(folder, texts, "transcript", builder=builder)
     names = {"html": "index.html", "text": "index.txt", "latex": "site.tex"}
-    return (out / names[builder]).read_text("utf-8"), warnings.getvalue()
+    return site.read(names[builder]), site.warnings
 
 
 FENCE = f"# Page\n\n```{{transcript}}\n{SAMPLE.lstrip()}```\n"
@@ -469,7 +448,7 @@ def test_other_builders(
 
 def test_page_shows_what_the_last_run_showed(tmp_path: Path) -> None:
     ((_, _, text),) = pages.blocks_of(FENCE)
-    results = tmp_path / "source" / transcript.RESULTS
+    results = tmp_path / "docs" / transcript.RESULTS
     results.mkdir(parents=True)
     result = results / transcript.result_name(text)
     result.write_text('{"41267": "50123"}')

@@ -6,8 +6,8 @@ With ``-D execute=1`` a builder starts the tests (``tests_command`` in
 the tests. It writes nothing if one of them fails.
 
 The builder ``doctest`` executes the doctests alone. It is Sphinx's own, except
-that it reports where a failing ``testcode`` begins. (Sphinx adds the block's
-line to itself: a failure at line 15 is told as 29.)
+that it reports the line of the example that fails. (Sphinx counts from the
+line of the directive, and adds that of a ``testcode`` to itself.)
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from __future__ import annotations
 import atexit
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from docutils import nodes
 from sphinx.ext.doctest import DocTestBuilder
 
 if TYPE_CHECKING:
@@ -30,6 +32,19 @@ if TYPE_CHECKING:
 
 class TruthfulDocTestBuilder(DocTestBuilder):
     """Sphinx's own, with the right lines."""
+
+    @staticmethod
+    def get_line_number(node: nodes.Node) -> int | None:
+        """Return how many lines stand before the first of an example.
+
+        A node knows the line of its directive; options may follow that line.
+        """
+        if not isinstance(node, nodes.Element) or not node.source:
+            return None
+        first = node.get("test", node.astext()).partition("\n")[0].strip()
+        lines = Path(node.source).read_text("utf-8").splitlines()
+        below = range(node.line or 0, len(lines))
+        return next((i for i in below if lines[i].strip() == first), node.line)
 
     def test_group(self, group: TestGroup) -> bool:
         """Run the group's tests."""

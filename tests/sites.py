@@ -1,0 +1,68 @@
+"""Builds small sites, to see what an extension makes of a page."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class Site(NamedTuple):
+    """What a builder made, and what it complained of."""
+
+    out: Path
+    warnings: str
+
+    def read(self, name: str) -> str:
+        """Return the text of a file."""
+        return (self.out / name).read_text("utf-8")
+
+
+def build(
+    folder: Path,
+    pages: Mapping[str, str],
+    *extensions: str,
+    builder: str = "html",
+    **settings: Any,  # noqa: ANN401 - those of conf.py
+) -> Site:
+    """Build a site from pages, or anew from what lies there of them.
+
+    Args:
+        folder: where; its folder ``docs`` gets the pages.
+        pages: texts by the names of their files; ``index.md`` is one.
+        extensions: those to use beside ``myst_parser``.
+        builder: whose output to make.
+        settings: what ``conf.py`` would hold.
+
+    """
+    source, out, warnings = folder / "docs", folder / builder, io.StringIO()
+    for name, text in pages.items():
+        file = source / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    settings = {
+        "extensions": ["myst_parser", *extensions],
+        "html_theme": "basic",
+        "myst_enable_extensions": ["colon_fence"],
+        "project": "site",
+        "suppress_warnings": ["misc.copy_overwrite"],
+    } | settings
+    with docutils_namespace():
+        app = Sphinx(
+            source,
+            None,
+            out,
+            folder / "doctrees",
+            builder,
+            confoverrides=settings,
+            status=None,
+            warning=warnings,
+        )
+        app.build()
+    return Site(out, warnings.getvalue())
