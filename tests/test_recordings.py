@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,11 +12,12 @@ import recording
 import strace
 import transcript
 from interpreter import comparable
+from recording import Step
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from recording import Recording, State, Step
+    from recording import Recording, State
 
 # The build itself refuses a recording that is corrupt or not up to date.
 pytestmark = pytest.mark.slow
@@ -199,6 +200,57 @@ def test_what_was_not_written_cannot_be_read(tmp_path: Path) -> None:
     file.write_text(json.dumps(members))
     with pytest.raises(recording.RecordingError, match="Dull star"):
         recording.load(file)
+
+
+def refusal(file: Path, text: str) -> str:
+    """Write a recording; return why it cannot be read."""
+    file.write_text(text, "utf-8")
+    with pytest.raises(recording.RecordingError) as refused:
+        recording.load(file)
+    return str(refused.value)
+
+
+def test_any_changed_character_is_refused(tmp_path: Path) -> None:
+    file, text = tmp_path / "fork.json", load("fork").dump()
+    others = {" ": "\n", "\n": " ", "9": "8", "z": "y", "_": "-"}
+    told = set()
+    for at, character in enumerate(text):
+        other = others.get(character) or chr(ord(character) + 1)
+        told.add(refusal(file, f"{text[:at]}{other}{text[at + 1 :]}"))
+    reason = "it was changed after it was recorded"
+    assert f"fork.json: {reason}: run nox -s record" in told
+    assert all(reason.endswith(": run nox -s record") for reason in told)
+
+
+def changed(value: object) -> object:
+    """Return something else of the same type."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, str):
+        return f"{value}x"
+    if isinstance(value, list):
+        return value[:-1]
+    return {}
+
+
+@pytest.mark.parametrize("member", [each.name for each in fields(Step)])
+def test_any_changed_member_of_a_step_is_refused(
+    tmp_path: Path, member: str
+) -> None:
+    text, row, step = next(
+        (text, row, step)
+        for text in (load(name).dump() for name in RECORDED)
+        for row in text.splitlines()
+        if row.startswith('{"process"')
+        and member in (step := json.loads(row.removesuffix(",")))
+    )
+    without = {name: step[name] for name in step if name != member}
+    for other in step | {member: changed(step[member])}, without:
+        assert text.count(row) == 1
+        new = text.replace(row.removesuffix(","), json.dumps(other))
+        assert refusal(tmp_path / "pipe.json", new).startswith("pipe.json: ")
 
 
 def test_a_changed_program_is_told(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 
 ``docs/recordings/NAME.json`` holds an object with these members:
 
+``digest``
+    The digest of the other members (:func:`digest`). A file whose text is not
+    what :meth:`Recording.dump` makes of its contents is refused.
 ``transcript``
     The digest of the transcript that was run (:func:`digest`).
 ``sources``
@@ -186,10 +189,12 @@ class Recording:
             "processes": [asdict(process) for process in self.processes],
             "objects": self.objects,
         }
-        steps = ",\n".join(json.dumps(_full(step)) for step in self.steps)
-        return (
-            json.dumps(head, indent=1)[:-2] + f',\n "steps": [\n{steps}\n]}}\n'
+        first = (
+            json.dumps(head, indent=1).removeprefix("{\n").removesuffix("\n}")
         )
+        steps = ",\n".join(json.dumps(_full(step)) for step in self.steps)
+        members = f'{first},\n "steps": [\n{steps}\n]}}\n'
+        return f'{{\n "digest": "{digest(members)}",\n{members}'
 
 
 def _full(step: Step) -> dict[str, object]:
@@ -261,7 +266,8 @@ def load(file: Path) -> Recording:
 
     """
     try:
-        members: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
+        members: dict[str, Any] = json.loads(text)
         recording = Recording(
             members["transcript"],
             members["sources"],
@@ -269,8 +275,14 @@ def load(file: Path) -> Recording:
             members["objects"],
             [_step(step) for step in members["steps"]],
         )
-        check(recording)
-    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        check(recording, text)
+    except (
+        AttributeError,
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+    ) as error:
         reason = getattr(error, "strerror", None) or error or "no recording"
         raise RecordingError(
             f"{file.name}: {reason}: run nox -s record"
@@ -289,8 +301,8 @@ def _end(pair: Sequence[int] | None) -> End | None:
     return (pair[0], pair[1]) if pair else None
 
 
-def check(recording: Recording) -> None:
-    """Refuse a recording that contradicts itself."""
+def check(recording: Recording, text: str) -> None:
+    """Refuse a recording that contradicts itself, or is not as written."""
     for kind in recording.objects:
         if kind not in KINDS:
             raise ValueError(f"an object is a {kind}")
@@ -301,6 +313,8 @@ def check(recording: Recording) -> None:
             raise ValueError(f"step {number} is of no process")
     for _ in recording.states():
         pass
+    if text != recording.dump():
+        raise ValueError("it was changed after it was recorded")
 
 
 def check_up_to_date(
