@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pages
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RUN = (
     # Executed by Sphinx's doctest builder, or by test_transcripts.py.
@@ -40,11 +44,33 @@ def silent(text: str) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("page", sorted({page for page, _ in pages.blocks()}))
+NAMES = sorted({page for page, _ in pages.blocks()})
+
+
+@pytest.mark.parametrize("page", NAMES)
 def test_every_block_runs_or_says_why(page: str) -> None:
     lines = silent((pages.DOCS / page).read_text("utf-8"))
     places = ", ".join(f"docs/{page}:{line}" for line in lines)
     assert not lines, f"{places}: neither runs nor says why (see CONTRIBUTING)"
+
+
+def loose(text: str) -> list[str]:
+    """Return the flags that let an example say something else, or nothing."""
+    return re.findall(
+        r"IGNORE_EXCEPTION_DETAIL|NORMALIZE_WHITESPACE|SKIP", text
+    )
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        *(pages.DOCS / name for name in NAMES),
+        *sorted(pages.DOCS.parent.glob("ipc_examples/*.py")),
+    ],
+    ids=lambda file: file.name,
+)
+def test_no_example_may_say_something_else(file: Path) -> None:
+    assert not loose(file.read_text("utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -59,6 +85,13 @@ def test_every_block_runs_or_says_why(page: str) -> None:
 )
 def test_a_silent_block_is_found(page: str) -> None:
     assert silent(page) == [3]
+
+
+@pytest.mark.parametrize(
+    "text", [">>> 1  # doctest: +SKIP", ":options: +IGNORE_EXCEPTION_DETAIL"]
+)
+def test_a_loose_example_is_found(text: str) -> None:
+    assert loose(text)
 
 
 def test_a_silent_block_is_found_in_another() -> None:
