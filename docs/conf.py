@@ -29,6 +29,7 @@ extensions = [
     "figure_list",
     "head",
     "index",
+    "listings",
     "llms",
     "myst_parser",
     "notfound.extension",

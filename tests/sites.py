@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sphinx.application import Sphinx
@@ -11,6 +12,8 @@ from sphinx.util.docutils import docutils_namespace
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
 class Site(NamedTuple):
@@ -65,4 +68,4 @@ def build(
             warning=warnings,
         )
         app.build()
-    return Site(out, warnings.getvalue())
+    return Site(out, COLOUR.sub("", warnings.getvalue()))

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from html import unescape
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import figures
+import made
 import pages
 import pytest
 import recorder
 import recording
 import runs
+import sites
+from drawing import LOOKS
 from programs import PROGRAMS
 from wording import Words
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAMES = [*recorder.recorded()]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -31,10 +39,10 @@ def test_every_program_has_a_run(program: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 class TestRun:
     def test_the_stepper_comes_to_the_same_states(self, name: str) -> None:
-        made, held = load(name), dict[str, dict[str, Any]](t={}, q={}, d={})
-        said = Words(made)
-        data: Any = runs.stepper_data(made)
-        for step, state in zip(data["steps"], made.states(), strict=True):
+        run, held = load(name), dict[str, dict[str, Any]](t={}, q={}, d={})
+        said = Words(run)
+        data: Any = runs.stepper_data(run)
+        for step, state in zip(data["steps"], run.states(), strict=True):
             for part, now in held.items():
                 now.update(step[part])
                 held[part] = {k: v for k, v in now.items() if v is not None}
@@ -46,47 +54,47 @@ class TestRun:
             }
 
     def test_who_has_to_wait_is_shown_waiting(self, name: str) -> None:
-        made = load(name)
-        said = Words(made)
-        for number, step in enumerate(made.steps):
-            before = made.steps[number - 1].process
+        run = load(name)
+        said = Words(run)
+        for number, step in enumerate(run.steps):
+            before = run.steps[number - 1].process
             if step.waited and before != step.process:
                 line, doing = said.doing(number - 1, step.process)
                 assert line == step.line
                 assert doing.startswith("waits in ``")
 
     def test_every_step_is_drawn_and_told(self, name: str) -> None:
-        made = load(name)
-        said = Words(made)
-        root = ET.fromstring(figures.sequence(made).svg("x"))  # noqa: S314
+        run = load(name)
+        said = Words(run)
+        root = ET.fromstring(figures.sequence(run).svg("x"))  # noqa: S314
         rows = root.findall(f"{SVG}path[@data-step]")
-        assert len(rows) == len(made.steps)
+        assert len(rows) == len(run.steps)
         labels = [e.text or "" for e in root.findall(f"{SVG}text")]
-        for number, step in enumerate(made.steps):
+        for number, step in enumerate(run.steps):
             call = said.call(step)
             line = "" if step.line is None else str(step.line)
-            label = labels[len(made.processes) + number]
+            label = labels[len(run.processes) + number]
             assert label.startswith(f"{line:>3} {call}"[: figures.COLUMNS - 1])
             assert f"``{call}``" in said.step(number)
 
     def test_every_link_between_processes_is_an_arrow(self, name: str) -> None:
-        made = load(name)
-        links = [step for step in made.steps if step.call == "fork"]
+        run = load(name)
+        links = [step for step in run.steps if step.call == "fork"]
         links += [
             step
-            for step in made.steps
+            for step in run.steps
             for cause in step.after
-            if made.steps[cause].process != step.process
+            if run.steps[cause].process != step.process
         ]
-        shapes = figures.sequence(made).shapes
+        shapes = figures.sequence(run).shapes
         heads = [shape for shape in shapes if shape.kind == "head"]
         assert len(heads) == len(links)
 
     def test_nothing_is_drawn_outside(self, name: str) -> None:
-        made = load(name)
-        drawings = [figures.sequence(made)]
+        run = load(name)
+        drawings = [figures.sequence(run)]
         drawings += [
-            figures.tables(made, state, "now") for state in made.states()
+            figures.tables(run, state, "now") for state in run.states()
         ]
         for drawing in drawings:
             for shape in drawing.shapes:
@@ -103,56 +111,153 @@ class TestRun:
 
 
 def test_a_moment_does_not_depend_on_what_happens_elsewhere() -> None:
-    made = load("pipe")
-    state = made.state_after("parent close")
-    assert sorted(state.tables[0]) == [0, 1, 2, 3]
-    assert sorted(state.tables[1]) == [0, 1, 2, 3, 4]
-    both = made.state_after("parent close", "child close")
-    assert sorted(both.tables[1]) == [0, 1, 2, 4]
+    state = made.RUN.at("After the parent's close")
+    assert sorted(state.tables[made.PARENT]) == [0, 1, 2, 3]
+    assert sorted(state.tables[made.CHILD]) == [0, 1, 2, 3, 4]
+    both = made.RUN.at("After the parent's close and the child's close")
+    assert sorted(both.tables[made.CHILD]) == [0, 1, 2, 4]
 
 
 def test_a_moment_comes_after_what_led_to_it() -> None:
-    made = load("inet_streams")
-    state = made.state_after("inet_stream_connect connect")
-    said = Words(made)
-    assert said.table(state, 0)[3] == "listener"
-    assert said.table(state, 1)[3] == "connection 1, client's end"
+    state = made.RUN.at("After the connect")
+    assert state.tables[made.PARENT][5] == (made.LISTENER, 0)
+    assert state.tables[made.CLIENT][3] == made.CLIENTS
 
 
-def test_a_moment_can_be_a_later_call() -> None:
-    made = load("pipe")
-    (at,) = [
-        number
-        for number, step in enumerate(made.steps)
-        if step.call == "read" and not step.data
-    ]
-    assert made.find("parent read 2") == at
+def test_a_moment_can_be_the_one_before() -> None:
+    state = made.RUN.at("Before the connect")
+    assert state.tables[made.PARENT][5] == (made.LISTENER, 0)
+    assert state.tables[made.CLIENT][3] == (made.OTHER, 0)
+    assert made.CHILD not in made.RUN.at("Before the fork").tables
 
 
 @pytest.mark.parametrize(
-    "moment", ["", "parent", "nobody fork", "parent read 3", "parent read 0"]
+    ("step", "number"),
+    [
+        ("the close", 3),
+        ("the parent's close", 5),
+        ("the child's close", 3),
+        ("the second close", 5),
+        ("the parent's second read", 9),
+        ("the client's socket", 18),
+        ("the third recvfrom", 26),
+        ("the SIGTERM", 11),
+    ],
+)
+def test_a_step_has_a_name(step: str, number: int) -> None:
+    assert made.RUN.find(step) == number
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "",
+        "After",
+        "After the",
+        "Afte the fork",
+        "After the for",
+        "After the forkk",
+        "After th fork",
+        "After thefork",
+        "Before the fork ",
+        "After the fork and",
+        "After the fork and fork",
+        "After the paren's fork",
+        "After the parent' fork",
+        "After the nobody's fork",
+        "After the third close",
+        "After the secnd close",
+        "before the fork",
+    ],
 )
 def test_an_unknown_moment_is_refused(moment: str) -> None:
-    with pytest.raises(recording.RecordingError, match="there is no step"):
-        load("pipe").state_after(moment)
+    with pytest.raises(recording.RecordingError, match=r"^there is no"):
+        made.RUN.at(moment)
 
 
-def test_the_tables_show_who_holds_what() -> None:
-    made = load("pipe")
-    state = made.state_after("parent close", "child write")
-    texts = [
-        shape.text
-        for shape in figures.tables(made, state, "now").shapes
-        if shape.text
+# The machinery's own tests: the pages do not need them to be built.
+FIGURE = """# Page
+
+```{descriptors} made
+:name: figure-1
+
+Before the fork
+After the parent's close and the child's close
+```
+"""
+
+
+def site(folder: Path, page: str, builder: str = "html") -> sites.Site:
+    """Build a page about the run that is made by hand."""
+    texts = {"index.md": page, "recordings/made.json": made.RUN.dump()}
+    return sites.build(folder, texts, "runs", builder=builder)
+
+
+@pytest.mark.slow
+def test_a_figure_of_moments(tmp_path: Path) -> None:
+    built = site(tmp_path, FIGURE)
+    assert not built.warnings
+    html = built.read("index.html").replace("\u2019", "'")
+    titles = re.findall(r'<p class="title">(.+?)</p>', html)
+    assert titles == FIGURE.splitlines()[5:7]
+    assert titles == [
+        unescape(title)
+        for title in re.findall(r'<title id="figure-1-.">(.+)</title>', html)
     ]
-    assert texts[:4] == ["pipe", "read end", "  54 bytes wait", "write end"]
-    assert texts[4:9] == [
-        "parent",
-        "0 terminal",
-        "1 terminal",
-        "2 terminal",
-        "3 pipe",
-    ]
+    caption = "How parent and child come to share a pipe"
+    assert re.search(rf'<span class="caption-text">{caption}</span>', html)
+    assert "<summary>The same in words</summary>" in html
+    assert "parent: 0 is terminal; 1 is terminal; 2 is terminal;" in html
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (
+            FIGURE.replace("Before the", "Befor the"),
+            "there is no moment 'Befor the fork'",
+        ),
+        (FIGURE.replace("the fork", "the for"), "there is no step 'the for'"),
+        (FIGURE.replace("} made", "} mad"), "mad.json: No such file"),
+        (FIGURE.replace(":name: figure-1\n", ""), "needs a name"),
+        (FIGURE.replace(":name", ":caption: Sharing\n:name"), "caption"),
+        (re.sub("After.*\n", "Before the pipe\n", FIGURE), "nobody holds"),
+        ("```{run} nosuch\n```\n", "nosuch.json: No such file"),
+    ],
+)
+def test_a_wrong_figure_is_refused(
+    tmp_path: Path, wrong: str, message: str
+) -> None:
+    built = site(tmp_path, wrong)
+    assert re.search(rf"index\.md:\d+: .*{message}", built.warnings)
+
+
+@pytest.mark.slow
+def test_a_run_that_was_changed_is_refused(tmp_path: Path) -> None:
+    dumped = made.RUN.dump()
+    texts = {
+        "index.md": "```{run} made\n```\n",
+        "recordings/made.json": dumped.replace('"line": 41', '"line": 42'),
+    }
+    built = sites.build(tmp_path, texts, "runs")
+    reason = "it was changed after it was recorded: run nox -s record"
+    assert f"made.json: {reason}" in built.warnings
+
+
+@pytest.mark.slow
+def test_a_run_on_paper(tmp_path: Path) -> None:
+    built = site(tmp_path, "# Page\n\n```{run} made\n```\n", "latex")
+    assert not built.warnings
+    text = built.read("site.tex")
+    assert LOOKS in text
+    (run,) = text.split(runs.CAPTION)[1:]
+    strips = re.findall(
+        r"\n\\nopagebreak\n\\noindent \\begin\{tikzpicture\}", run
+    )
+    assert len(strips) == 1
+    assert "What parent, child and client did" not in run  # but the words
+    assert r"\sphinxcode{\sphinxupquote{epoll\_wait(8)}}" in run
 
 
 def test_the_stepper_is_one_small_script() -> None:

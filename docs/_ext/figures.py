@@ -172,7 +172,8 @@ class _Tables:
             holder = "" if end in held else ", no holder"
             rows.append((f"{self.words.side(end)}{holder}", end))
             if waiting := sum(map(len, self.state.queues[end])):
-                rows.append((f"  {waiting} bytes wait", None))
+                unit = "byte waits" if waiting == 1 else "bytes wait"
+                rows.append((f"  {waiting} {unit}", None))
         return rows
 
     def column(self, x: float, width: float, boxes: Boxes) -> None:

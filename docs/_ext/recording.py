@@ -57,6 +57,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,11 @@ KINDS = (
     "poll",
 )
 APART = ("datagram",)  # keeps messages apart
+ORDINALS = ("first", "second", "third")
+STEP = re.compile(
+    r"the (?:(?P<process>.+)'s )?"
+    rf"(?:(?P<nth>{'|'.join(ORDINALS)}) )?(?P<call>\w+)"
+)
 
 End = tuple[int, int]
 Table = dict[int, End]
@@ -131,23 +137,29 @@ class Recording:
             state.apply(self, step)
             yield state.copy()
 
-    def state_after(self, *moments: str) -> State:
-        """Return what holds when some steps have happened.
+    def at(self, moment: str) -> State:
+        """Return what holds before or after some steps.
 
         No other step has happened but those that had to come before: what the
         processes did at the same time, and in which order, does not matter.
 
         Args:
-            moments: each names a step by its process and its call, and perhaps
-                says which of several such calls: ``child close``,
-                ``parent read 2``.
+            moment: says when by the calls, and where it has to, by who made
+                which of several: ``Before the fork``, ``After the parent's
+                second read``, ``After the parent's close and the child's
+                close``.
 
         Raises:
-            RecordingError: there is no such step.
+            RecordingError: there is no such moment.
 
         """
+        when, _, steps = moment.partition(" ")
+        if when not in {"Before", "After"}:
+            raise RecordingError(f"there is no moment {moment!r}")
+        waiting = [self.find(step) for step in steps.split(" and ")]
+        if when == "Before":
+            waiting = [n for number in waiting for n in self.before(number)]
         happened: set[int] = set()
-        waiting = [self.find(moment) for moment in moments]
         while waiting:
             number = waiting.pop()
             if number not in happened:
@@ -158,18 +170,20 @@ class Recording:
             state.apply(self, self.steps[number])
         return state
 
-    def find(self, moment: str) -> int:
-        """Return the number of the step that a moment names."""
-        words = moment.split()
-        nth = int(words.pop()) if words and words[-1].isdigit() else 1
+    def find(self, step: str) -> int:
+        """Return the number of a step: ``the fork``, ``the child's close``."""
+        said = STEP.fullmatch(step)
         found = [
             number
-            for number, step in enumerate(self.steps)
-            if words == [*self.processes[step.process].name.split(), step.call]
+            for number, each in enumerate(self.steps)
+            if said
+            and said["call"] == each.call
+            and said["process"] in (None, self.processes[each.process].name)
         ]
-        if not 1 <= nth <= len(found):
-            raise RecordingError(f"there is no step {moment!r}")
-        return found[nth - 1]
+        nth = ORDINALS.index(said["nth"]) if said and said["nth"] else 0
+        if nth >= len(found):
+            raise RecordingError(f"there is no step {step!r}")
+        return found[nth]
 
     def before(self, number: int) -> list[int]:
         """Return the steps that had to come directly before a step."""

@@ -6,17 +6,17 @@ A run, in reST or MyST, is shown by the name of its recording::
     .. run:: pipe
 
 A transcript with the option ``record`` is followed by its run. What processes
-hold at chosen moments is shown by ``descriptors``, with a line a moment, each
-a title and the steps that have happened by then
-(:meth:`recording.Recording.state_after`)::
+hold at chosen moments is shown by ``descriptors``, with a line a moment, which
+says by which steps it is found (:meth:`recording.Recording.at`)::
 
     ```{descriptors} pipe
     :name: figure-2
-    :caption: Figure 2. Parent and child sharing a pipe
 
-    Before the fork: parent pipe
-    After it: parent fork
+    Before the fork
+    After the parent's close and the child's close
     ```
+
+The caption says who comes to share what.
 
 The drawings are parts of the page, so that their colours follow the theme.
 Their words are an ordinary list, which every format has. ``stepper.js`` adds
@@ -184,34 +184,32 @@ class Descriptors(SphinxDirective):
     has_content = True
     option_spec: ClassVar[dict[str, Callable[[str], str]]] = {
         "name": directives.unchanged_required,
-        "caption": directives.unchanged_required,
     }
 
     def run(self) -> list[nodes.Node]:
         """Return the figure, and after it its words."""
         self.assert_has_content()
-        for option in self.option_spec:
-            if option not in self.options:
-                raise self.error(f"the directive needs a {option}")
+        if "name" not in self.options:
+            raise self.error("the directive needs a name")
         figure = nodes.figure(classes=["recording", "moments"])
         self.set_source_info(figure)
         self.add_name(figure)
-        inlines, messages = self.parse_inline(
-            self.options["caption"], lineno=self.lineno
-        )
         said = nodes.enumerated_list()
         try:
             run = load(self.env, self.arguments[0])
-            for number, line in enumerate(filter(None, self.content), 1):
-                title, _, steps = line.partition(": ")
-                state = run.state_after(*steps.split(", "))
+            for number, title in enumerate(filter(None, self.content), 1):
+                state = run.at(title)
                 name = f"{figure['ids'][0]}-{number}"
                 figure += moment(run, state, title, name)
                 said += in_words(run, state, title)
         except recording.RecordingError as error:
             logger.warning("%s", error, location=self.get_location())
-        figure += nodes.caption("", "", *inlines)
-        return [figure, words("", said, summary=IN_WORDS), *messages]
+            return []
+        caption = Words(run).sharing(state)
+        if not caption:
+            raise self.error("in the end nobody holds what can be shared")
+        figure += nodes.caption("", "", *paragraph(caption).children)
+        return [figure, words("", said, summary=IN_WORDS)]
 
 
 def moment(
@@ -249,10 +247,14 @@ class MarkListings(SphinxPostTransform):
                 listing["classes"].append(f"listing-{file.stem}")
 
 
+def is_program(file: Path) -> bool:
+    """Tell whether a file is one of the programs."""
+    return file.suffix == ".py" and file.parent.name == "ipc_examples"
+
+
 def is_whole(text: str, file: Path) -> bool:
     """Tell whether a text is all of a program's file."""
-    program = file.suffix == ".py" and file.parent.name == "ipc_examples"
-    return program and text.strip() == file.read_text("utf-8").strip()
+    return is_program(file) and text.strip() == file.read_text("utf-8").strip()
 
 
 class OnPaper(SphinxPostTransform):

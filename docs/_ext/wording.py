@@ -88,14 +88,13 @@ class Words:
             for end in step.table.values()
             if end and end[1] == 1
         }
-        self.objects = numbered(
-            [
-                "datagram pair"
-                if kind == "datagram" and number in self.pairs
-                else NAMES.get(kind, kind)
-                for number, kind in enumerate(recording.objects)
-            ]
-        )
+        self.kinds = [
+            "datagram pair"
+            if kind == "datagram" and number in self.pairs
+            else NAMES.get(kind, kind)
+            for number, kind in enumerate(recording.objects)
+        ]
+        self.objects = numbered(self.kinds)
         names = [process.name for process in recording.processes]
         self.processes = numbered(names)
 
@@ -148,7 +147,10 @@ class Words:
         urgent = ", out of band" if self.is_urgent(step) else ""
         if step.call in READING:
             stay = step.after and not (step.take or urgent)
-            return f"reads {data}{urgent}{' and leaves them' if stay else ''}"
+            them = "it" if len(step.data) == 1 else "them"
+            return (
+                f"reads {data}{urgent}{f' and leaves {them}' if stay else ''}"
+            )
         if step.put:
             return f"puts {data} {self.queue(step.put)}"
         return f"writes {data}{urgent}"
@@ -206,6 +208,24 @@ class Words:
             yield f"{name}: {'; '.join(fds) or 'no descriptors'}."
         for queue, data in self.waiting(state).items():
             yield sentence([f"{queue} wait {data}"])
+
+    def sharing(self, state: State) -> str:
+        """Say who has come to share what, or nothing."""
+        held = {
+            process: {end[0] for end in table.values() if self.side(end)}
+            for process, table in sorted(state.tables.items())
+        }
+        who = [
+            f"``{each.name}``" if each.name == each.program else each.name
+            for number, each in enumerate(self.recording.processes)
+            if held.get(number)
+        ]
+        numbers = sorted(set[int]().union(*held.values()))
+        what = [self.objects[number] for number in numbers]
+        if len(what) == 1:
+            what = [f"a {self.kinds[numbers[0]]}"]
+        verb = "come to share" if len(who) > 1 else "comes to hold"
+        return f"How {listed(who)} {verb} {listed(what)}" if what else ""
 
     def doing(self, number: int, process: int) -> tuple[int | None, str]:
         """Return the line of a process at a step, and what it does there.
