@@ -526,8 +526,9 @@ def comparable(recording: Recording) -> object:
     """Return what two recordings of the same behaviour have in common.
 
     That is what each process did in turn, and what made it possible: not the
-    order between processes, nor when a signal came, nor who had to wait, nor
-    which of several closed the end of which a reader saw the end.
+    order between processes, nor when a signal came, nor which of several
+    closed the end of which a reader saw the end. Who had to wait is compared
+    only where it was for a program that had yet to be started.
     """
     order: list[list[int]] = [[] for _ in recording.processes]
     for number, step in enumerate(recording.steps):
@@ -552,10 +553,30 @@ def comparable(recording: Recording) -> object:
                 bool(step.after)
                 if step.call in READING and not step.data
                 else sorted(place[cause] for cause in step.after),
+                step.waited and waits_for_a_start(recording, number),
             )
-            for step in (recording.steps[number] for number in numbers)
+            for number in numbers
+            for step in (recording.steps[number],)
         ]
         for numbers in order
     ]
     names = [(each.name, each.program) for each in recording.processes]
     return recording.transcript, recording.sources, names, steps
+
+
+def waits_for_a_start(recording: Recording, number: int) -> bool:
+    """Tell whether a step comes after what a program did that began later.
+
+    It began after the step before this one of the same process, and has taken
+    so long to come that this call had begun.
+    """
+    steps = recording.steps
+    own = steps[number].process
+    before = max(
+        i for i in range(-1, number) if i < 0 or steps[i].process == own
+    )
+    return any(
+        step.call == "start" and step.process == steps[cause].process
+        for cause in steps[number].after
+        for step in steps[before + 1 : cause]
+    )
