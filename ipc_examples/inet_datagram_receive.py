@@ -25,7 +25,6 @@ import signal
 import socket
 import sys
 
-BUFFER_SIZE = 1024  # bytes
 # C0 but NUL, DEL and C1; what reorders a line: U+2028 to 202E, 2066 to 2069.
 CODES = *range(1, 32), *range(127, 160), *range(8232, 8239), *range(8294, 8298)
 ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
@@ -39,10 +38,10 @@ def receive(receiver: socket.socket) -> None:
 
     See :manpage:`recvmsg(2)`, ``MSG_TRUNC``.
     """
-    datagram, _, flags, _ = receiver.recvmsg(BUFFER_SIZE)
+    datagram, _, flags, _ = receiver.recvmsg(1024)
     print(f"-->{escaped(datagram)}", flush=True)
     if flags & socket.MSG_TRUNC:
-        sys.exit(f"inet_datagram_receive: cut to {BUFFER_SIZE} bytes")
+        sys.exit(f"inet_datagram_receive: cut to {len(datagram)} bytes")
 
 
 def escaped(messages: bytes) -> str:

@@ -30,7 +30,6 @@ import signal
 import socket
 import sys
 
-BUFFER_SIZE = 1024  # bytes
 STOPPING = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
 # C0 but NUL, DEL and C1; what reorders a line: U+2028 to 202E, 2066 to 2069.
 CODES = *range(1, 32), *range(127, 160), *range(8232, 8239), *range(8294, 8298)
@@ -45,10 +44,10 @@ def receive(receiver: socket.socket) -> None:
 
     See :manpage:`recvmsg(2)`, ``MSG_TRUNC``.
     """
-    datagram, _, flags, _ = receiver.recvmsg(BUFFER_SIZE)
+    datagram, _, flags, _ = receiver.recvmsg(1024)
     print(f"-->{escaped(datagram)}", flush=True)
     if flags & socket.MSG_TRUNC:
-        sys.exit(f"unix_datagram_receive: cut to {BUFFER_SIZE} bytes")
+        sys.exit(f"unix_datagram_receive: cut to {len(datagram)} bytes")
 
 
 def remove_at_end(path: str) -> None:
@@ -70,6 +69,7 @@ def remove_at_end(path: str) -> None:
         if number:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)  # whoever waits for us looks at it
+            os._exit(128 + number)  # it kills all but process 1
 
     atexit.register(tidy_up)
     for number in STOPPING:

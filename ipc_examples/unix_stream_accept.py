@@ -95,6 +95,7 @@ def remove_at_end(path: str) -> None:
         if number:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)  # whoever waits for us looks at it
+            os._exit(128 + number)  # it kills all but process 1
 
     atexit.register(tidy_up)
     for number in STOPPING:
