@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 
 CHANNELS = ("pipe", "UNIX stream", "UNIX datagram", "UDP", "TCP")
 MESSAGE = bytes(64)
-WARM_UP = 10  # round trips that do not count: a new process is slow at first
+WARM_UP = 1  # round trip that does not count: a new process is slow at first
 TIMEOUT = struct.pack("ll", 10, 0)  # a struct timeval: seconds, microseconds
 Endpoint = tuple[Any, Any]  # what to read from and write to, or twice one
 
