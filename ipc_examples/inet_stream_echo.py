@@ -32,7 +32,7 @@ import time
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, DefaultSelector
 from typing import Any, NoReturn
 
-BUFFER_SIZE = 8192  # bytes that one recv() returns at most
+BUFFER_SIZE = 16384  # bytes that one recv() returns at most
 LIMIT = 65536  # bytes that wait for a client; with more, it is not read
 RETRY_DELAY = 1.0  # seconds, after an accept() that failed
 

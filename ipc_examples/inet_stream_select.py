@@ -31,7 +31,7 @@ import time
 from selectors import EVENT_READ, BaseSelector, DefaultSelector
 from typing import Any, NoReturn
 
-BUFFER_SIZE = 8192  # bytes that one recv() returns at most
+BUFFER_SIZE = 16384  # bytes that one recv() returns at most
 IDLE = 5.0  # seconds without any event
 RETRY_DELAY = 1.0  # seconds, after an accept() that failed
 # C0 but NUL, DEL and C1; what reorders a line: U+2028 to 202E, 2066 to 2069.
