@@ -38,6 +38,13 @@ CALLS = {
         " close3 exit",
         "inet_datagram_send": "start socket connect3 sendto3 poll close3 exit",
     },
+    "inet_stream_echo": {
+        "inet_stream_echo": f"{OPEN_LISTENER} epoll_create epoll_ctl4"
+        " epoll_wait accept3 epoll_ctl4 epoll_wait recvfrom5 sendto5"
+        " epoll_wait recvfrom5 epoll_ctl4 close5 epoll_wait",
+        "Client": "start socket connect3 sendto3 shutdown3 recvfrom3"
+        " recvfrom3 write1 close3 exit",
+    },
     "inet_stream_select": {
         "inet_stream_select": f"{OPEN_LISTENER} epoll_create epoll_ctl4"
         " epoll_wait accept3 epoll_ctl4 epoll_wait accept3 epoll_ctl4"
@@ -149,6 +156,10 @@ WAITING = {
     ],
     "fork": [],
     "inet_datagrams": [("inet_datagram_receive", SEA)],
+    "inet_stream_echo": [
+        ("inet_stream_echo", b"Half a league"),
+        ("Client", b"Half a league"),
+    ],
     "inet_stream_select": [("inet_stream_select", LEAGUE)],
     "inet_streams": [("inet_stream_accept", LEAGUE)] * 2,
     "out_of_band": [("child", b"\0"), ("parent", b"print all pages")],
