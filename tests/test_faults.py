@@ -6,11 +6,13 @@ import json
 import platform
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import faults
 import pytest
 from docutils import nodes
+from results import Results
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -220,6 +222,17 @@ class TestResults:
         assert summary(run(self.BAD)) == ("failed", 1, 1)
         monkeypatch.setattr(platform, "python_version", lambda: "3.x")
         assert summary(run(self.TWO, "-k", "second")) == ("not run", 1, 0)
+
+
+def test_a_worker_leaves_the_results_to_its_controller(file: Path) -> None:
+    config = SimpleNamespace(args=[], getoption=lambda _: False)
+    session: Any = SimpleNamespace(config=config)
+    config.workeroutput = {}
+    Results().pytest_sessionfinish(session)
+    assert not file.exists()
+    del config.workeroutput
+    Results().pytest_sessionfinish(session)
+    assert file.exists()
 
 
 def summary(members: dict[str, Any]) -> tuple[str, int, int]:
