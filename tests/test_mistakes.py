@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
+import itertools
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import coverage
 import pages
 import pytest
 import transcript
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PAGE = "reference/mistakes.md"
 FOLDERS = {path.name: path for path in pages.DOCS.glob("mistakes/*")}
@@ -24,14 +26,21 @@ LINES = range(10, 41)
 CHANGES = 12  # lines, the docstring's two included
 STRICT = [sys.executable, "-I", "-X", "dev", "-W", "error"]
 every_mistake = pytest.mark.parametrize("name", sorted(FOLDERS))
-every_program = pytest.mark.parametrize(
-    "program",
-    [
-        pytest.param(path, id=f"{name}-{path.stem}")
-        for name, folder in sorted(FOLDERS.items())
-        for path in sorted(folder.glob("*.py"))
-    ],
-)
+PROGRAMS = sorted(pages.DOCS.glob("mistakes/*/*.py"))
+WATCH = Path(__file__).with_name("watch.py")
+DEADLINE = 30  # seconds
+# A program that a shell has started in the background would ignore ^C.
+INTERRUPTIBLE = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def of(programs: list[Path]) -> pytest.MarkDecorator:
+    """Return what runs a test for each of some programs."""
+    names = [f"{path.parent.name}-{path.stem}" for path in programs]
+    return pytest.mark.parametrize("program", programs, ids=names)
 
 
 def sections() -> list[str]:
@@ -66,6 +75,7 @@ HANGS = [
     for text in sections()
     if f"mistakes/{name}/" in text and "$ timeout " in text
 ]
+HANGING = [FOLDERS[name] / "broken.py" for name in HANGS]
 
 
 def test_there_is_a_section_for_each() -> None:
@@ -134,18 +144,162 @@ class TestMistake:
         ]
         assert 2 < len(changed) <= CHANGES
 
-    def test_fixed_program_runs(self, name: str, tmp_path: Path) -> None:
-        shutil.copy(FOLDERS[name] / "fixed.py", tmp_path)
-        done = subprocess.run(
-            [*STRICT, "fixed.py"],
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            text=True,
+    @pytest.mark.slow
+    def test_the_cure_is_run(self, name: str, tmp_path: Path) -> None:
+        """Each line that only the fixed program has is executed."""
+        broken, fixed = (
+            (FOLDERS[name] / file).read_text("utf-8").splitlines()
+            for file in ("broken.py", "fixed.py")
         )
-        assert (done.returncode, done.stderr) == (0, "")
-        assert os.listdir(tmp_path) == ["fixed.py"]
+        matcher = difflib.SequenceMatcher(None, broken, fixed, autojunk=False)
+        cure = {
+            number
+            for kind, _, _, begin, end in matcher.get_opcodes()
+            if kind != "equal"
+            for number in range(begin + 1, end + 1)
+        }
+        shutil.copy(FOLDERS[name] / "fixed.py", tmp_path)
+        missed = cure & not_run(tmp_path / "fixed.py")
+        assert not missed, [fixed[number - 1] for number in missed]
+
+
+def run(
+    *command: str | Path, folder: Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command without a terminal; errors go where the output goes."""
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        text=True,
+        timeout=DEADLINE,
+    )
+
+
+def not_run(program: Path) -> set[int]:
+    """Run a program; return the lines that neither it nor a child executes."""
+    folder = program.parent
+    (folder / ".coveragerc").write_text(
+        "[run]\nparallel = true\nsigterm = true\npatch = _exit, execv\n"
+    )
+    command = [sys.executable, "-m", "coverage", "run", program.name]
+    done = run(*command, folder=folder)
+    assert done.returncode == 0, done.stdout
+    measured = coverage.Coverage(str(folder / ".coverage"), config_file=False)
+    measured.combine([str(folder)])
+    _, _, _, missing, _ = measured.analysis2(str(program))
+    return {*missing}
+
+
+def shown_of(program: Path) -> tuple[list[str], transcript.Transcript]:
+    """Return the output that the page shows of a program, and where."""
+    (shown,) = (
+        each
+        for each in transcripts_of(program.parent.name)
+        if any(
+            f"python {program.name}" in line.text for _, line in each.lines()
+        )
+    )
+    lines = [line for _, line in shown.lines()]
+    output = itertools.takewhile(
+        lambda line: line.kind is transcript.Kind.OUTPUT, lines[1:]
+    )
+    return [line.text for line in output], shown
+
+
+def compare(program: Path, output: str) -> None:
+    """Compare an output with what the page shows of the program."""
+    expected, shown = shown_of(program)
+    lines = output.splitlines()
+    if next(shown.lines())[1].text.endswith("| tail -1"):
+        del lines[:-1]
+    for i, (line, sample) in enumerate(zip(lines, expected, strict=False)):
+        parts = shown.split(sample)
+        parts[::2] = map(re.escape, parts[::2])
+        parts[1::2] = [shown.varying[part] for part in parts[1::2]]
+        if re.fullmatch("".join(parts), line):
+            lines[i] = sample
+    assert lines == expected, output
+
+
+# What the page says that a program leaves, or how its children end.
+LEAVES: dict[str, dict[str, object]] = {
+    "closed_by_exec/broken.py": {"children": [1]},
+    "ignored_sigpipe/broken.py": {"children": [1]},
+    "ignored_sigpipe/fixed.py": {"children": [-signal.SIGPIPE]},
+    "silent_client/fixed.py": {"children": [-signal.SIGTERM]},
+    "stale_socket/broken.py": {"files": ["socket"]},
+    "zombie/broken.py": {"forgotten": 3},
+}
+
+
+@pytest.mark.slow
+@of([path for path in PROGRAMS if path not in HANGING])
+def test_shows_the_same_without_a_terminal_and_leaves_nothing(
+    program: Path, tmp_path: Path
+) -> None:
+    shutil.copy(program, tmp_path)
+    done = run(*STRICT, WATCH, "report", program.name, folder=tmp_path)
+    report = json.loads((tmp_path / "report").read_text())
+    compare(program, done.stdout)
+    assert "Warning" not in done.stdout
+    assert (done.returncode != 0) == ("Traceback" in done.stdout)
+    files = sorted({*os.listdir(tmp_path)} - {program.name, "report"})
+    statuses = {*report["children"]} - {0}
+    assert report | {"children": [*statuses], "files": files} == {
+        "descriptors": [],
+        "children": [],
+        "forgotten": 0,
+        "files": [],
+    } | LEAVES.get(f"{program.parent.name}/{program.name}", {})
+
+
+@pytest.mark.slow
+@of(HANGING)
+def test_a_hang_ends_by_one_signal_and_leaves_nothing(
+    program: Path, tmp_path: Path
+) -> None:
+    """Whoever else lives on has the output open, so its end does not come."""
+    shutil.copy(program, tmp_path)
+    begun, _ = shown_of(program)
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, *STRICT, program.name],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        text=True,
+    ) as hanging:
+        assert hanging.stdout
+        try:
+            for line in begun:
+                assert hanging.stdout.readline() == f"{line}\n"
+            hanging.send_signal(signal.SIGINT)
+            rest, _ = hanging.communicate(timeout=DEADLINE)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"after ^C {program} or a child of it lives on")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(hanging.pid, signal.SIGKILL)
+    assert rest.endswith("KeyboardInterrupt\n")
+    assert "Warning" not in rest
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stem", ["broken", "fixed"])
+def test_a_child_that_cannot_become_another_program_leaves(
+    stem: str, tmp_path: Path
+) -> None:
+    program = FOLDERS["ignored_sigpipe"] / f"{stem}.py"
+    shutil.copy(program, tmp_path)
+    nowhere = {"PATH": str(tmp_path)}  # there is no program yes
+    done = run(*STRICT, program.name, folder=tmp_path, env=nowhere)
+    assert done.stdout == "b''\nyes ended with 127\n"
 
 
 @pytest.mark.parametrize("name", HANGS)
@@ -157,7 +311,7 @@ def test_a_hang_is_shown_to_begin(name: str) -> None:
     assert begun == fixed[1 : len(begun) + 1] != fixed[1:]
 
 
-@every_program
+@of(PROGRAMS)
 class TestProgram:
     def test_is_short(self, program: Path) -> None:
         assert len(program.read_text("utf-8").splitlines()) in LINES

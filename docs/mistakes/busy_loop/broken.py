@@ -17,4 +17,5 @@ with sock, peer, selectors.DefaultSelector() as selector:
                 pending = pending[sock.send(pending) :]
             else:
                 vain += 1
+    print("arrived:", peer.recv(1024))
 print("woken in vain", vain, "times of 1000")

@@ -19,4 +19,5 @@ with sock, peer, selectors.DefaultSelector() as selector:
                     selector.modify(sock, EVENT_READ)
             else:
                 vain += 1
+    print("arrived:", peer.recv(1024))
 print("woken in vain", vain, "times of 1000")

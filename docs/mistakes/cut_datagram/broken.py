@@ -4,9 +4,14 @@
 import socket
 
 SIZE = 16
+LINES = (
+    b"The sea is calm tonight",
+    b"the tide is full",
+    b"the moon lies fair upon the straits",
+)
 
 sender, receiver = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
 with sender, receiver:
-    for line in b"The sea is calm tonight", b"the tide is full":
+    for line in LINES:
         sender.send(line)
         print(receiver.recv(SIZE))

@@ -3,13 +3,19 @@
 
 import socket
 
-SIZE = 65536
+SIZE = 32  # bytes, the most that the protocol allows
+LINES = (
+    b"The sea is calm tonight",
+    b"the tide is full",
+    b"the moon lies fair upon the straits",
+)
 
 sender, receiver = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
 with sender, receiver:
-    for line in b"The sea is calm tonight", b"the tide is full":
+    for line in LINES:
         sender.send(line)
         datagram, _, flags, _ = receiver.recvmsg(SIZE)
         if flags & socket.MSG_TRUNC:
-            raise ValueError("a datagram was cut")
-        print(datagram)
+            print("a datagram was cut")
+        else:
+            print(datagram)
