@@ -12,9 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include <sys/un.h>
+#include <sys/socket.h>
 
 #define BUFFER_SIZE 1024
 
