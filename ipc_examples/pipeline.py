@@ -87,7 +87,7 @@ def wait_for(children: list[int]) -> dict[int, int]:
     ended: dict[int, int] = {}
     kill = 0
     signal.pthread_sigmask(signal.SIG_BLOCK, KEYBOARD)  # as a shell, we wait
-    while living := set(children) - ended.keys():
+    while living := [child for child in children if child not in ended]:
         number = signal.sigwait(WAITED_FOR)
         if number not in {signal.SIGCHLD, *KEYBOARD}:
             for child in living:
