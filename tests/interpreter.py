@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +12,7 @@ import transcript
 from recording import APART, End, Process, Recording, Step, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from strace import Call, Traced
@@ -527,13 +528,15 @@ def comparable(recording: Recording) -> object:
 
     That is what each process did in turn, and what made it possible: not the
     order between processes, nor when a signal came, nor which of several
-    closed the end of which a reader saw the end. Who had to wait is compared
-    only where it was for a program that had yet to be started.
+    closed the end of which a reader saw the end, nor for which of several
+    children it was waited first. Who had to wait is compared only where it was
+    for a program that had yet to be started.
     """
     order: list[list[int]] = [[] for _ in recording.processes]
     for number, step in enumerate(recording.steps):
         if not step.call.startswith("SIG"):
             order[step.process].append(number)
+    order = [[*waits_by_child(recording, numbers)] for numbers in order]
     place = {
         number: (process, index)
         for process, numbers in enumerate(order)
@@ -562,6 +565,17 @@ def comparable(recording: Recording) -> object:
     ]
     names = [(each.name, each.program) for each in recording.processes]
     return recording.transcript, recording.sources, names, steps
+
+
+def waits_by_child(recording: Recording, numbers: list[int]) -> Iterator[int]:
+    """Sort the waits that directly follow each other by their children."""
+
+    def child(number: int) -> int:
+        step = recording.steps[number]
+        return (step.child or 0) if step.call == "wait" else -1
+
+    for _, several in itertools.groupby(numbers, lambda n: child(n) >= 0):
+        yield from sorted(several, key=child)  # others stay as they are
 
 
 def waits_for_a_start(recording: Recording, number: int) -> bool:

@@ -91,6 +91,16 @@ class TestEvery:
                 assert step.data in written
 
 
+def test_which_child_was_waited_for_first_does_not_matter() -> None:
+    made = load("pipeline")
+    steps = [*made.steps]
+    first, second = (n for n, s in enumerate(steps) if s.call == "wait")
+    steps[first], steps[second] = steps[second], steps[first]
+    assert comparable(replace(made, steps=steps)) == comparable(made)
+    steps[first] = replace(steps[first], line=1)
+    assert comparable(replace(made, steps=steps)) != comparable(made)
+
+
 def moments(name: str) -> list[tuple[Step, State]]:
     """Return each step with what held before it."""
     made, state = load(name), recording.State()
