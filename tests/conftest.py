@@ -24,6 +24,15 @@ def pytest_xdist_auto_num_workers() -> int:
     return 2 * (os.cpu_count() or 1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_colours() -> Iterator[None]:
+    """Let argparse print plain text: Python 3.14 can be asked for colours."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("FORCE_COLOR", raising=False)
+        patch.setenv("NO_COLOR", "1")
+        yield
+
+
 @pytest.fixture
 def empty_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Change to an empty directory; at the end it must be empty again.
