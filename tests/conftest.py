@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
+from programs import Running, Status, in_words
 from results import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,6 +32,39 @@ def no_colours() -> Iterator[None]:
         patch.delenv("FORCE_COLOR", raising=False)
         patch.setenv("NO_COLOR", "1")
         yield
+
+
+def pytest_runtest_setup() -> None:
+    Running.of_this_test.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[
+    None, pytest.TestReport, pytest.TestReport
+]:
+    """Add to a failure's report what the test's programs did."""
+    report = yield
+    if report.failed:
+        stories = ["\n    ".join(r.story) for r in Running.of_this_test]
+        if stories:
+            title = "What the programs of this test did"
+            report.sections.append((title, "\n".join(stories)))
+    return report
+
+
+def pytest_assertrepr_compare(
+    op: str, left: object, right: object
+) -> list[str] | None:
+    """Tell in words how a program ended, and how it should have."""
+    came = left if isinstance(left, tuple) else (left,)
+    if op != "==" or not any(isinstance(part, Status) for part in came):
+        return None
+    expected = right if isinstance(right, tuple) else (right,)
+    return [
+        "a program ended otherwise than it should",
+        f"came:     {in_words(came)}",
+        f"expected: {in_words(expected)}",
+    ]
 
 
 @pytest.fixture

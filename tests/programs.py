@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import ast
+import atexit
 import contextlib
 import ctypes
 import functools
 import importlib
 import os
 import re
+import resource
 import runpy
 import select
 import shlex
 import signal
-import struct
 import sys
 import time
 import traceback
-import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
 import pytest
+from covering import let_save, will_save
+from processes import who_runs, will_tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +34,9 @@ PROGRAMS = sorted(FILES)
 NOBODY = 65534  # the user and group of that name
 STDIN = b"one\ntwo\nthree\n"  # for those who read it
 DEADLINE = 10.0  # seconds, each time something is waited for
+SPIN = 1.0  # seconds of processor time: no orphan has so much to do
+# What a shell starts programs with, though pytest or nohup changed it for us.
+DEADLY = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM)
 
 # A grandchild without a parent becomes our child: so we learn of it.
 if sys.platform == "linux":
@@ -67,7 +72,23 @@ def making(*names: str) -> list[str]:
     ]
 
 
+def handles_signals(program: str) -> bool:
+    """Tell whether *program* installs a handler for what can end it."""
+    others = {"signal.SIGCHLD", "signal.SIGURG"}
+    default = {"signal.SIG_DFL", "signal.SIG_IGN"}
+    found = False
+    for node in ast.walk(ast.parse(source(program))):
+        if isinstance(node, ast.Call) and len(node.args) == 2:
+            called, number, handler = map(ast.unparse, (node.func, *node.args))
+            if called == "signal.signal" and number not in others:
+                found |= handler not in default
+    return found
+
+
 FORKING = making("fork")
+EXECUTING = making("execvp")
+HANDLING = [p for p in PROGRAMS if handles_signals(p)]
+WITH_ARGUMENTS = making("add_argument")
 # Some talk to themselves, or to their children.
 BINDING = making("bind", "create_server")
 REACHING = making("connect", "create_connection", "sendto")
@@ -130,17 +151,35 @@ def patience(program: str, *, failing: bool = True) -> dict[str, object]:
     """
     module: Any = importlib.import_module(f"ipc_examples.{program}")
     if hasattr(module, "TRIES"):  # the first is always in vain
-        return {"PATIENCE": 0.02, "TRIES": 5 if failing else 20}
-    if program not in FORKING or not failing:
-        return {}
-    less = {"PATIENCE": 0.05, "TEN_SECONDS": struct.pack("ll", 0, 50_000)}
-    return {name: less[name] for name in less if hasattr(module, name)}
+        return {"TIMEOUT": 0.02, "TRIES": 5 if failing else 20}
+    if program in FORKING and failing and hasattr(module, "TIMEOUT"):
+        return {"TIMEOUT": 0.05}
+    return {}
+
+
+class Status(int):
+    """How a process ended: -N if signal N ended it."""
+
+    def __repr__(self) -> str:
+        return self.words()
+
+    def words(self) -> str:
+        """Return it as a sentence would."""
+        if self >= 0:
+            return f"status {int(self)}"
+        return f"killed by {signal_name(-self)}"
+
+
+def signal_name(number: int) -> str:
+    """Return a signal's name, SIGINT for 2."""
+    known = number in set(signal.Signals)
+    return signal.Signals(number).name if known else f"signal {number}"
 
 
 class Ended(NamedTuple):
     """What is left of a program."""
 
-    status: int  # -N if signal N ended it
+    status: Status
     out: str
     err: str
 
@@ -153,6 +192,10 @@ class Stream:
         self.pending = b""
         self.ended = False
 
+    def close(self) -> None:
+        os.close(self.descriptor)
+        self.ended = True
+
     def fill(self) -> None:
         data = os.read(self.descriptor, 65536)
         self.pending += data
@@ -161,20 +204,25 @@ class Stream:
     def take(self, end: int | None = None) -> str:
         end = len(self.pending) if end is None else end
         taken, self.pending = self.pending[:end], self.pending[end:]
-        return taken.decode()
+        return taken.decode(errors="backslashreplace")
 
 
 class Running:
     """A program, or any action, in a process of its own.
 
+    That it leaves no descriptor open, and no child behind, and that no child
+    runs on as its parent, is seen to in any case. A program that a signal
+    ends leaves its children to the system: they must end by themselves.
+
     :param program: its name, or a function to call instead
     :param stdin: what its standard input holds, at most 64 KiB
     :param encoding: of its standard output
-    :param replace: what to put in the place of its own names ("PATIENCE")
+    :param replace: what to put in the place of its own names ("TIMEOUT")
         or of a module's ("os.fork")
-    :param strict: whether it is an error if the program leaves a descriptor
-        open, or a child behind, or if a child runs on as its parent
+    :param name: what messages shall call it, if it is a function
     """
+
+    of_this_test: ClassVar[list[Running]] = []
 
     def __init__(
         self,
@@ -183,9 +231,8 @@ class Running:
         stdin: bytes = b"",
         encoding: str = "utf-8",
         replace: Mapping[str, object] | None = None,
-        strict: bool = True,
+        name: str = "",
     ) -> None:
-        self.strict = strict
         inlet, feed = os.pipe()
         out, childs_out = os.pipe()
         err, childs_err = os.pipe()
@@ -199,7 +246,7 @@ class Running:
                 os.close(err)
                 make_standard((inlet, childs_out, childs_err), encoding)
                 action = action_of(program, arguments, replace or {})
-                status = perform(action, strict=strict)
+                status = perform(action)
                 print(end="", flush=True)
             except BaseException:  # noqa: BLE001 - nobody else would tell
                 traceback.print_exc()
@@ -210,13 +257,18 @@ class Running:
         for descriptor in (inlet, childs_out, childs_err):
             os.close(descriptor)
         self.out, self.err = Stream(out), Stream(err)
+        self.name = name or getattr(program, "__name__", str(program))
+        self.story = [f"{shlex.join((self.name, *arguments))} was started"]
+        if replace:
+            self.story[0] += f", with another {', '.join(replace)}"
+        self.of_this_test.append(self)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         for stream in (self.out, self.err):
-            os.close(stream.descriptor)
+            stream.close()
         # Somebody may be left, after a failed test.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
@@ -224,43 +276,67 @@ class Running:
 
     def line(self) -> str:
         """Return the next line of standard output."""
-        return self.next_line(self.out)
+        return self.next_line(self.out, "standard output")
 
     def complaint(self) -> str:
         """Return the next line of standard error."""
-        return self.next_line(self.err)
+        return self.next_line(self.err, "standard error")
 
     def signal(self, number: int) -> None:
         """Send SIGINT to all, as ^C does; any other to the parent alone."""
         wait_until_blocked(self.pid)
-        (os.killpg if number == signal.SIGINT else os.kill)(self.pid, number)
+        let_save(self.pid)
+        everybody = number == signal.SIGINT
+        whom = "all of its processes" if everybody else "the parent"
+        self.story.append(f"{signal_name(number)} was sent to {whom}")
+        (os.killpg if everybody else os.kill)(self.pid, number)
 
     def interrupt(self) -> Ended:
         """Press ^C once nothing is left to do, and wait for the end."""
+        __tracebackhide__ = True
         assert_idle(self.pid)
         self.signal(signal.SIGINT)
         return self.finish()
 
     def finish(self) -> Ended:
         """Wait until the program and all its children have ended."""
+        __tracebackhide__ = True
         deadline = time.monotonic() + DEADLINE
         while not (self.out.ended and self.err.ended):
-            self.wait(deadline)
-        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            self.wait(deadline, "its end")
+        wait_status = os.waitpid(self.pid, 0)[1]
+        status = Status(os.waitstatus_to_exitcode(wait_status))
+        ended = Ended(status, self.out.take(), self.err.take())
+        self.story.append(f"it ended: {in_words(ended)}")
         orphans = self.reap()
-        assert not (self.strict and orphans), f"did not wait for {orphans}"
-        return Ended(status, self.out.take(), self.err.take())
+        if orphans and status >= 0:
+            raise LeftBehindError(
+                f"{self.name} did not wait for its children {[*orphans]}"
+            )
+        if spun := [pid for pid in orphans if orphans[pid] > SPIN]:
+            raise LeftBehindError(
+                f"{self.name} was ended by a signal, and its children {spun} "
+                f"used more than {SPIN} s of processor time"
+            )
+        return ended
 
-    def next_line(self, stream: Stream) -> str:
+    def next_line(self, stream: Stream, what: str) -> str:
+        __tracebackhide__ = True
         deadline = time.monotonic() + DEADLINE
         while b"\n" not in stream.pending and not stream.ended:
-            self.wait(deadline)
+            self.wait(deadline, f"a line of its {what}")
         if b"\n" not in stream.pending:
-            raise EOFError(f"ended instead; {self.so_far()}")
-        return stream.take(stream.pending.index(b"\n") + 1)[:-1]
+            raise EOFError(
+                f"{self.name} closed its {what} instead of writing a line; "
+                f"{self.so_far()}"
+            )
+        line = stream.take(stream.pending.index(b"\n") + 1)[:-1]
+        self.story.append(f"it wrote to {what}: {line:.200}")
+        return line
 
-    def wait(self, deadline: float) -> None:
+    def wait(self, deadline: float, what: str) -> None:
         """Wait for some output, or the end of it."""
+        __tracebackhide__ = True
         streams = {
             stream.descriptor: stream
             for stream in (self.out, self.err)
@@ -269,21 +345,69 @@ class Running:
         rest = max(0.0, deadline - time.monotonic())
         ready = select.select(streams, [], [], rest)[0]
         if not ready:
-            raise TimeoutError(f"still runs; {self.so_far()}")
+            raise TimeoutError(self.who_runs(what))
         for descriptor in ready:
             streams[descriptor].fill()
 
-    def so_far(self) -> str:
-        return f"stdout {self.out.pending!r}, stderr {self.err.pending!r}"
+    def who_runs(self, what: str) -> str:
+        """Return that *what* was awaited in vain, and why that may be."""
 
-    def reap(self) -> list[int]:
-        """Wait for those that are left of the process group."""
-        pids: list[int] = []
+        def read_errors() -> bytes:
+            while (
+                not self.err.ended
+                and select.select([self.err.descriptor], [], [], 0.2)[0]
+            ):
+                self.err.fill()
+            found, self.err.pending = self.err.pending, b""
+            return found
+
+        lines, self.err.pending = who_runs(self.pid, read_errors)
+        lines.insert(0, f"{self.name}: waited {DEADLINE:g} s for {what}")
+        return "\n".join([*lines, self.so_far()])
+
+    def so_far(self) -> str:
+        out, err = self.out.pending, self.err.pending
+        return f"not yet read: stdout {shown(out)}, stderr {shown(err)}"
+
+    def reap(self) -> dict[int, float]:
+        """Wait for those that are left of the process group.
+
+        :returns: for each of them, how many seconds it kept a processor busy
+        """
+        seconds: dict[int, float] = {}
         try:
             while True:
-                pids.append(os.waitpid(-self.pid, 0)[0])
+                pid, _, usage = os.wait4(-self.pid, 0)
+                seconds[pid] = usage.ru_utime + usage.ru_stime
         except ChildProcessError:
-            return pids
+            return seconds
+
+
+class LeftBehindError(AssertionError):
+    """A program has ended, and left something that it should not."""
+
+
+def shown(output: bytes | str) -> str:
+    """Return output as a message shows it: its beginning and end, if long."""
+    text = ascii(output) if isinstance(output, bytes) else repr(output)
+    text = text.removeprefix("b")
+    return text if len(text) <= 600 else f"{text[:300]} ... {text[-300:]}"
+
+
+def in_words(ended: tuple[object, ...]) -> str:
+    """Return what is left of a program, or was expected to be, in words."""
+    if len(ended) == len(Ended._fields):
+        status, out, err = ended
+        return f"{as_status(status)}, stdout {show(out)}, stderr {show(err)}"
+    return ", ".join([as_status(ended[0]), *map(show, ended[1:])])
+
+
+def as_status(status: object) -> str:
+    return repr(Status(status) if isinstance(status, int) else status)
+
+
+def show(text: object) -> str:
+    return shown(text) if isinstance(text, str) else repr(text)
 
 
 def refusal(
@@ -293,11 +417,41 @@ def refusal(
     replace: Mapping[str, object] | None = None,
 ) -> str:
     """Return the one line in which *program* tells why it gives up."""
+    __tracebackhide__ = True
     with Running(program, *arguments, stdin=stdin, replace=replace) as running:
-        status, out, err = running.finish()
-    assert (status, out) == (1, "")
-    assert re.fullmatch(rf"{program}: .+\n", err)
-    return err
+        ended = running.finish()
+    assert_tells(ended, rf"{program}: .+\n", out="")
+    return ended.err
+
+
+def assert_tells(
+    ended: Ended, told: str, *, status: int = 1, out: str | None = None
+) -> None:
+    """See how a program ended, and what it told on standard error.
+
+    :param told: a regular expression for all of it
+    :param out: what it wrote to standard output, if that matters
+    """
+    __tracebackhide__ = True
+    if fault := fault_of(ended, told, status=status, out=out):
+        pytest.fail(f"a program ended otherwise than it should\n{fault}")
+
+
+def fault_of(
+    ended: Ended, told: str, *, status: int = 1, out: str | None = None
+) -> str:
+    """Return in words what assert_tells() would find wrong, or nothing."""
+    if (
+        ended.status == status
+        and out in {None, ended.out}
+        and re.fullmatch(told, ended.err)
+    ):
+        return ""
+    output = "any stdout" if out is None else f"stdout {shown(out)}"
+    return (
+        f"came:     {in_words(ended)}\n"
+        f"expected: {Status(status)!r}, {output}, stderr like {told}"
+    )
 
 
 def but_in_child(action: Callable[[], object]) -> Callable[[], int]:
@@ -391,10 +545,15 @@ def make_standard(descriptors: tuple[int, int, int], encoding: str) -> None:
         2, "w", 1, "utf-8", "backslashreplace", closefd=False
     )
     sys.unraisablehook = sys.__unraisablehook__
+    atexit._clear()  # what the tests' own process has to do is not for us
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number in (signal.SIGTERM, signal.SIGALRM):  # pytest has the latter
+    for number in DEADLY:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    limit = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (0, limit))  # ^\ leaves no file
+    will_tell()
+    will_save()
 
 
 def action_of(
@@ -417,19 +576,23 @@ def action_of(
     return main_of(program, *arguments)
 
 
-def perform(action: Callable[[], object], *, strict: bool) -> int:
+def perform(action: Callable[[], object]) -> int:
     """Do it; return the exit status."""
-    if not strict:
-        warnings.simplefilter("ignore", ResourceWarning)
     parent, before = os.getpid(), descriptors()
     status = 0
     try:
         action()
     except SystemExit as ending:
-        status = int(ending.code or 0)
-    if strict and os.getpid() != parent:
+        if isinstance(ending.code, str):
+            print(ending.code, file=sys.stderr)
+            status = 1
+        else:
+            status = ending.code or 0
+    finally:
+        atexit._run_exitfuncs()
+    if os.getpid() != parent:
         print("a child ran on as its parent", file=sys.stderr)
-    elif strict and (left := descriptors() - before):
+    elif left := descriptors() - before:
         print(f"left open: {left}", file=sys.stderr)
     return status
 

@@ -1,0 +1,104 @@
+"""What processes do at this moment: for the messages of failed tests."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parent.parent
+TELL = signal.SIGUSR2  # a process that gets it writes where it is to stderr
+FRAME = re.compile(rb'^  File "(.+)", line (\d+) in (\S+)$', re.MULTILINE)
+STATES = {
+    "R": "runs",
+    "S": "waits",
+    "D": "waits, deaf to signals,",
+    "T": "is stopped",
+    "t": "is traced, and stopped",
+    "Z": "has ended, but its parent has not waited for it",
+}
+
+
+def will_tell() -> None:
+    """Let this process, and its children, say where they are when asked."""
+    faulthandler.register(TELL, 2, all_threads=False)
+
+
+def source_line(file: str | Path, number: int) -> str:
+    """Return a line of a program as its reader finds it: PIPE.PY:7: TEXT."""
+    lines = Path(file).read_text("utf-8").splitlines()
+    text = lines[number - 1].strip() if number <= len(lines) else ""
+    return f"{Path(file).name}:{number}: {text}"
+
+
+def who_runs(
+    group: int, read_errors: Callable[[], bytes]
+) -> tuple[list[str], bytes]:
+    """Return a line for each process of *group*: which, its state, where.
+
+    :param read_errors: returns what they have written to standard error
+    :returns: the lines, and what else was found on standard error
+    """
+    lines = []
+    others = b""
+    for pid, state in members(group):
+        role = "the parent" if pid == group else name_of(pid)
+        line = f"process {pid}, {role}, {STATES.get(state, state)}"
+        if state in "RSD" and is_told(pid):
+            others += read_errors()
+            os.kill(pid, TELL)
+            told = read_errors()
+            line += where(told)
+            others += told.partition(b"Stack (most recent call first)")[0]
+        lines.append(line)
+    return lines, others
+
+
+def members(group: int) -> Iterator[tuple[int, str]]:
+    """Yield the processes of *group*, oldest first, each with its state."""
+    if sys.platform != "linux":
+        return
+    for pid in sorted(int(p) for p in os.listdir("/proc") if p.isdecimal()):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as stat:
+            state, _, its_group, *_ = stat.read().rpartition(") ")[2].split()
+            if int(its_group) == group:
+                yield pid, state
+
+
+def name_of(pid: int) -> str:
+    """Return what another process than the parent is."""
+    with contextlib.suppress(OSError):
+        if os.readlink(f"/proc/{pid}/exe") != os.readlink("/proc/self/exe"):
+            return Path(f"/proc/{pid}/comm").read_text("utf-8").strip()
+    return "a child"
+
+
+def is_told(pid: int) -> bool:
+    """Tell whether a process catches TELL, and does not die of it."""
+    with (
+        contextlib.suppress(OSError),
+        open(f"/proc/{pid}/status", encoding="utf-8") as status,
+    ):
+        caught = re.search(r"^SigCgt:\s*(\w+)$", status.read(), re.MULTILINE)
+        return bool(caught and int(caught[1], 16) >> (TELL - 1) & 1)
+    return False
+
+
+def where(told: bytes) -> str:
+    """Return the innermost line of a program in what a process told."""
+    frames = FRAME.findall(told)
+    ours = [f for f in frames if b"/ipc_examples/" in f[0]] or frames
+    for file, number, function in ours[:1]:
+        path = file.decode(errors="backslashreplace")
+        if os.path.exists(path):
+            line = source_line(path, int(number))
+            return f" in {function.decode()}(), {line}"
+    return ""
