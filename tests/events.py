@@ -13,7 +13,15 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from programs import FORKING, calls_of, die, source
+from programs import (
+    EXECUTING,
+    FORKING,
+    HANDLING,
+    WITH_ARGUMENTS,
+    calls_of,
+    die,
+    source,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +32,15 @@ CALLS = {
     *("accept", "bind", "connect", "create_connection", "create_server"),
     *("execvp", "fork", "getaddrinfo", "listen", "open", "pipe", "print"),
     *("read", "recv", "recvfrom", "recvmsg", "select", "send", "sendall"),
-    *("sendmsg", "sendto", "socketpair", "waitpid", "write"),
+    *("sendmsg", "sendto", "sigwait", "socketpair", "waitpid", "write"),
 }
+FAILS = "fails once"
+FINDS_NOTHING = "finds nothing ready once"
+INTERRUPTED = "is interrupted by SIGTERM"
+KILLED = "is killed once its work is done"
+LOSES_ALL = "loses all its descriptors"
+WOULD_BLOCK = "would block once"
+WRONGLY_USED = "is given wrong arguments"
 
 
 class Event(NamedTuple):
@@ -35,24 +50,38 @@ class Event(NamedTuple):
     what: str = ""
     to_child: bool = False
 
+    def __str__(self) -> str:
+        if self.what in {KILLED, LOSES_ALL}:
+            return f"each child {self.what}"
+        if self.call:
+            whose = " in a child" if self.to_child else ""
+            return f"{self.call}(){whose} {self.what}"
+        return f"it {self.what}" if self.what else "nothing else happens"
+
 
 def events_of(program: str, *, child: bool) -> Iterator[Event]:
     """Yield what a whole run, and every line of it, takes."""
     yield Event()
-    yield Event(what="is used wrongly")
+    if program in WITH_ARGUMENTS:
+        yield Event(what=WRONGLY_USED)
     if program in FORKING:
-        yield Event("os.fork", "loses all descriptors", to_child=True)
-        yield Event("os.fork", "is killed", to_child=True)
+        yield Event("os.fork", LOSES_ALL, to_child=True)
+        yield Event("os.fork", KILLED, to_child=True)
     for call in sorted(calls_of(program)):
         if call.rpartition(".")[2] not in CALLS or not hasattr(
             *owner_of(call)
         ):
             continue
-        yield Event(call, "is interrupted", child)
-        if call != "os.waitpid" and not (call == "os.fork" and child):
-            yield Event(call, "fails", child)
+        if program in HANDLING + EXECUTING:
+            yield Event(call, INTERRUPTED, child)
+        if owner_of(call) == (selectors.DefaultSelector, "select"):
+            yield Event(call, FINDS_NOTHING, child)
+        if call in {"os.waitpid", "signal.sigwait"}:
+            continue  # a test that made them fail would leave children
+        if not (call == "os.fork" and child):
+            yield Event(call, FAILS, child)
         if "BlockingIOError" in source(program):
-            yield Event(call, "has to wait", child)
+            yield Event(call, WOULD_BLOCK, child)
 
 
 def owner_of(call: str) -> tuple[Any, str]:
@@ -79,6 +108,9 @@ def prepared(event: Event) -> Iterator[None]:
         after_fork = name == "fork" and event.to_child
         result = call(*arguments, **named) if after_fork else None
         if due and (os.getpid() != parent) is event.to_child:
+            if due == [FINDS_NOTHING]:
+                due.clear()
+                return []
             act(due.pop())
         return result if after_fork else call(*arguments, **named)
 
@@ -90,13 +122,13 @@ def prepared(event: Event) -> Iterator[None]:
 
 
 def act(what: str) -> None:
-    if what == "fails":
+    if what == FAILS:
         raise OSError(errno.EIO, "It fails")
-    if what == "has to wait":
-        raise BlockingIOError(errno.EAGAIN, "It has to wait")
-    if what == "is interrupted":
-        os.kill(os.getpid(), signal.SIGINT)
-    elif what == "loses all descriptors":
+    if what == WOULD_BLOCK:
+        raise BlockingIOError(errno.EAGAIN, "It would block")
+    if what == INTERRUPTED:
+        os.kill(os.getpid(), signal.SIGTERM)
+    elif what == LOSES_ALL:
         os.closerange(FIRST, LAST + 1)
-    elif what == "is killed":  # when it has done its work
+    elif what == KILLED:
         os._exit = lambda _: die()  # type: ignore[assignment,return-value]

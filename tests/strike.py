@@ -1,4 +1,13 @@
-"""Runs a program, and strikes it with a signal at a place."""
+"""Runs a program, and lets a signal come to it at a chosen line.
+
+A *place* is a line of the program, come to in one way: by the parent or by a
+child, called from these lines, with so many descriptors open. A run of the
+program in which one *event* happens (nothing, a call that fails, a child that
+loses its descriptors, ...) visits many places. Each *visit* notes what a
+signal would do there. To *strike* is to run the program once more, with the
+same event, and to let the process send itself the signal, or all processes,
+when it comes to that place.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +15,15 @@ import ast
 import contextlib
 import functools
 import gc
-import logging
 import os
 import posix
-import re
-import selectors
 import signal
-import struct
+import sys
 import tempfile
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from events import LAST, Event, events_of, prepared
+from events import FAILS, LAST, WRONGLY_USED, Event, events_of, prepared
 from peers import peer_of, send_to
 from places import STOPPING, Place, visit_places
 from programs import (
@@ -38,7 +44,13 @@ if TYPE_CHECKING:
 MESSAGE, LONG = b"one\0\x1b\0", b"one" * 400  # for those who receive
 NOTES = LAST + 1  # the descriptor of a file in which a process notes places
 STRUCK = b"struck\n"
-RAISES = "raises KeyboardInterrupt"
+# What a signal does to a process.
+KILLS, CALLS, WAITS = (
+    "kills it",
+    "calls its handler",
+    "waits, as it is blocked",
+)
+RAISES, IGNORED = "raises KeyboardInterrupt", "is ignored"
 
 
 class Visit(NamedTuple):
@@ -70,9 +82,7 @@ def visits_to(
 
     for event in events or events_of(program, child=child):
         times = 0 if event == Event() else 4
-        ended, notes = visited(
-            program, event, visit, times=times, orphans=True
-        )
+        ended, notes = visited(program, event, visit, times=times)
         for line in notes:
             *place, effects = ast.literal_eval(line)
             place = Place(*place)
@@ -85,24 +95,21 @@ def visits_to(
 
 
 def struck(
-    program: str, visits: Visits, number: int, *, orphans: bool
+    program: str, visits: Visits, number: int
 ) -> tuple[Visit, Ended | None]:
     """Run *program*, and let a signal come at a place.
 
-    :param orphans: whether it may leave something, or children, to the system
     :returns: the first of *visits* that could be made again, and what is left
         of the program; None if there was none: when one process waits for
         another, some places are a matter of chance
     """
     for visit in visits:
-        if ended := struck_at(program, visit, number, orphans=orphans):
+        if ended := struck_at(program, visit, number):
             return visit, ended
     return visits[0], None
 
 
-def struck_at(
-    program: str, visit: Visit, number: int, *, orphans: bool
-) -> Ended | None:
+def struck_at(program: str, visit: Visit, number: int) -> Ended | None:
     def hit(place: Place) -> bool:
         if place != visit.place:
             return False
@@ -116,12 +123,7 @@ def struck_at(
     kill = number == signal.SIGKILL
     in_vain = visit.place.child or visit.event.call or kill
     for times in (1, 8, 64, 0) if in_vain else (0, 0, 0):  # if it was short
-        ended, notes = visited(
-            program, visit.event, hit, times=times, orphans=orphans
-        )
-        if notes and orphans:
-            err = re.sub(r"left open: .*\n", "", ended.err)
-            return ended._replace(err=err)
+        ended, notes = visited(program, visit.event, hit, times=times)
         if notes:
             return ended
     return None
@@ -133,13 +135,11 @@ def visited(
     visit: Callable[[Place], object],
     *,
     times: int,
-    orphans: bool,
 ) -> tuple[Ended, list[str]]:
     """Return what is left of *program* after a visit at each place.
 
     :param visit: what it returns, is noted and returned as well
     :param times: how much patience it has, if it may wait in vain
-    :param orphans: as struck() says
     """
 
     def note(place: Place) -> None:
@@ -148,14 +148,22 @@ def visited(
 
     with arguments_of(program) as arguments, tempfile.TemporaryFile() as notes:
         os.dup2(notes.fileno(), NOTES)
-        wrong = event.what == "is used wrongly"
+        wrong = event.what == WRONGLY_USED
         words = ["0"] * len(arguments) if wrong else arguments
-        names = {**little_patience(program, times), "PAUSE": 0}
+        names = {
+            **little_patience(program, times),
+            "PAUSE": 0,
+            "RETRY_DELAY": 0,
+        }
         main = main_of(program, *words, **names)
         action = functools.partial(run, program, main, event, note)
-        with Running(action, stdin=STDIN) as running:
-            running.strict = not orphans
-            ended = play(program, event, running)
+        with Running(action, stdin=STDIN, name=program) as running:
+            try:
+                ended = play(program, event, running)
+            except (TimeoutError, AssertionError) as error:
+                error.add_note(f"in a run in which {event}")
+                raise
+        Running.of_this_test.clear()  # there are too many, and all well
         os.close(NOTES)
         notes.seek(0)
         return ended, notes.read().decode().splitlines()
@@ -191,7 +199,7 @@ def serve(
     """Wait until a server is done with one connection."""
     with contextlib.suppress(OSError):  # it may have closed it already
         send_to(program, first_line, MESSAGE if event == Event() else LONG)
-    if event.call.endswith(".recv") and event.what == "fails":
+    if event.call.endswith(".recv") and event.what == FAILS:
         running.complaint()
     else:
         while running.line() != "Ending connection":
@@ -208,34 +216,44 @@ def run(
     gc.disable()  # it would copy what we have in common with our parent
     warnings.simplefilter("ignore", ResourceWarning)
     os._exit = posix._exit  # no coverage to save: it cannot trace as well
-    leave_forks_alone()
-    let_idle_time_pass()
+    watch_process_ids()
     with prepared(event):
         visit_places(str(FILES[program]), visit)
         main()
 
 
-def leave_forks_alone() -> None:
-    """Undo what pytest brings: logging's own functions at forks.
+def watch_process_ids() -> None:
+    """Tell on standard error of a signal to a process that is waited for.
 
-    What a signal's handler raises in them is lost. So they get code that does
-    nothing, without even the instruction at which Python minds signals.
+    Another process may have its number by now.
     """
-    code = (lambda: None).__code__
-    for name in {"_acquireLock", "_releaseLock"} & vars(logging).keys():
-        vars(logging)[name].__code__ = code.replace(co_code=code.co_code[2:])
+    gone: set[int] = set()
+    fork, kill = os.fork, os.kill
 
+    def fork_and_note() -> int:
+        pid = fork()
+        gone.discard(pid)
+        return pid
 
-def let_idle_time_pass() -> None:
-    """Let nobody wait for an event when there is none to wait for."""
-    select = selectors.DefaultSelector.select
+    def watch(wait: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(wait)
+        def wait_and_note(*arguments: object) -> Any:  # noqa: ANN401
+            found = wait(*arguments)
+            gone.update(found[:1] if found[0] else ())
+            return found
 
-    def select_at_once(
-        self: selectors.DefaultSelector, timeout: float | None = None
-    ) -> object:
-        return select(self, timeout if self.get_map() else 0)
+        return wait_and_note
 
-    selectors.DefaultSelector.select = select_at_once  # type: ignore[method-assign,assignment]
+    def kill_or_tell(pid: int, number: int) -> None:
+        if pid in gone:
+            line = sys._getframe(1).f_lineno
+            told = f"line {line} signals process {pid}, which was waited for\n"
+            os.write(2, told.encode())
+        kill(pid, number)
+
+    os.fork, os.kill = fork_and_note, kill_or_tell
+    for name in ("wait", "wait3", "wait4", "waitpid"):
+        setattr(os, name, watch(getattr(os, name)))
 
 
 def little_patience(program: str, times: int) -> dict[str, Any]:
@@ -243,19 +261,18 @@ def little_patience(program: str, times: int) -> dict[str, Any]:
     less: dict[str, Any] = {**patience(program, failing=times > 0)}
     if "TRIES" in less:
         less["TRIES"] *= min(times, 4) or 1
-    elif "PATIENCE" in less:
-        less["PATIENCE"] *= times
-    if "TEN_SECONDS" in less:
-        _, microseconds = struct.unpack("ll", less["TEN_SECONDS"])
-        less["TEN_SECONDS"] = struct.pack("ll", 0, times * microseconds)
+    elif "TIMEOUT" in less:
+        less["TIMEOUT"] *= times
     return less
 
 
 def effect(number: int) -> str:
     """Return what a signal does to this process now."""
-    if signal.getsignal(number) == signal.default_int_handler:
-        return RAISES
-    if signal.getsignal(number) == signal.SIG_DFL:
-        return "kills"
-    blocked = number in signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    return "waits" if blocked else "calls"
+    if number in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+        return WAITS
+    handler = signal.getsignal(number)
+    if handler == signal.SIG_DFL:
+        return KILLS
+    if handler == signal.SIG_IGN:
+        return IGNORED
+    return RAISES if handler == signal.default_int_handler else CALLS

@@ -1,36 +1,51 @@
-"""Signals: ^C and SIGTERM at any line, and SIGKILL."""
+"""Signals: ^C, SIGTERM, SIGHUP and SIGQUIT at any line, and SIGKILL."""
 
 from __future__ import annotations
 
+import ast
 import inspect
+import itertools
 import os
 import re
 import signal
 from collections import defaultdict
 from types import CodeType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from events import Event
-from programs import FORKING, PROGRAMS, Ended, source
-from strike import RAISES, Visit, Visits, struck, visits_to
-from unguarded import UNDISTURBED, unguarded
+from events import INTERRUPTED, Event
+from places import STOPPING
+from processes import source_line
+from programs import (
+    EXECUTING,
+    FILES,
+    FORKING,
+    HANDLING,
+    PROGRAMS,
+    Ended,
+    shown,
+    signal_name,
+    source,
+)
+from strike import (
+    IGNORED,
+    KILLS,
+    RAISES,
+    WAITS,
+    Visit,
+    Visits,
+    struck,
+    visits_to,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from places import Place
-
-    Strikes = Iterator[tuple[Visits, int]]  # where, and with which signal
+    Strikes = Iterable[tuple[Visits, int]]  # where, and with which signal
 
 INT, TERM, KILL = signal.SIGINT, signal.SIGTERM, signal.SIGKILL
+MOST = 3  # failures that one message shows
 OF_CHILD = r"\w+: (child|worker): "
-EXECUTING = [p for p in FORKING if "os.exec" in source(p)]
-# Until its handler is installed, ^C is told by a traceback: nothing else
-# may come before.
-INSTALLING = re.compile(
-    r"parent = os.getpid\(\)|def stop\(|for number in |signal\.signal\("
-)
 # What only others' peers and others' work bring about, or a closed stdin.
 NOT_STRUCK = re.compile(
     r"raise ConnectionError|for descriptor in rights:|os\.close\(descriptor\)"
@@ -43,57 +58,64 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 
 @pytest.mark.fault("^C or SIGTERM at any line")
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_ends_cleanly_at_every_line(program: str) -> None:
+def test_dies_of_a_signal_at_every_line(program: str) -> None:
     places = visits_to(program, child=False)
-    assert_none(faults_at(program, strikes_at(program, places)))
-    assert program in FORKING or not not_struck(program, places)
+    report(
+        wrong_effects(program, places),
+        faults_at(program, strikes_at(places)),
+    )
+    if program not in FORKING:
+        report(not_struck(program, places))
 
 
 @pytest.mark.fault("^C or SIGTERM at any line of a child")
 @pytest.mark.parametrize("program", FORKING)
-def test_ends_cleanly_at_every_line_of_a_child(program: str) -> None:
+def test_dies_of_a_signal_at_every_line_of_a_child(program: str) -> None:
     places = visits_to(program, child=True)
-    assert_none(faults_at(program, strikes_at(program, places)))
-    assert not not_struck(program, places + visits_to(program, child=False))
+    report(
+        wrong_effects(program, places),
+        faults_at(program, strikes_at(places)),
+        not_struck(program, places + visits_to(program, child=False)),
+    )
 
 
 @pytest.mark.fault("a child killed before, during and after its message")
 @pytest.mark.parametrize("program", FORKING)
-def test_child_killed_at_every_line(program: str) -> None:
-    assert_none(faults_at(program, kills_at(program, child=True)))
+def test_reports_a_child_killed_at_any_line(program: str) -> None:
+    report(faults_at(program, kills_at(program, child=True)))
 
 
 @pytest.mark.fault("a parent killed before its child ends")
 @pytest.mark.parametrize("program", FORKING)
-def test_parent_killed_at_every_line(program: str) -> None:
-    assert_none(faults_at(program, kills_at(program, child=False)))
+def test_children_end_when_the_parent_is_killed_at_any_line(
+    program: str,
+) -> None:
+    report(faults_at(program, kills_at(program, child=False)))
 
 
-def strikes_at(program: str, places: list[Visits]) -> Strikes:
-    """Yield each place, and the signals to strike with.
+def strikes_at(places: list[Visits]) -> Strikes:
+    """Yield places, and the signals to strike with.
 
-    That is both at each line. When it is come to in another way, it is the one
-    that reaches the process alone. What nothing handles ends a process by
-    itself, so once is enough.
+    What nothing handles ends a process by itself, so once is enough; but ^C
+    comes to all processes of a program, so it comes at each line. What waits
+    or is handled comes at each line as well, and SIGTERM also when the line is
+    come to in another way.
     """
     seen = set()
-    killed = False
     for visits in places:
-        visit = visits[0]
-        line = visit.place.lines[0]
-        kills = visit.effects[TERM] == "kills"
-        if (line not in seen or kills) and not too_early(program, visit):
-            yield visits, INT
-        if not killed if kills else True:
-            yield visits, TERM
-        killed |= kills
-        seen.add(line)
-
-
-def too_early(program: str, visit: Visit) -> bool:
-    """Tell whether nothing was done yet but to install handlers."""
-    line = source(program).splitlines()[visit.place.lines[0] - 1]
-    return visit.effects[INT] == RAISES and bool(INSTALLING.search(line))
+        place, _, effects, _ = visits[0]
+        for number in STOPPING:
+            effect = effects[number]
+            case: tuple[object, ...] = number, effect, place.lines[0]
+            if effect == RAISES:
+                continue
+            if effect == KILLS and number != INT:
+                case = number, effect
+            elif effect != KILLS and number == TERM:
+                case = number, effect, place
+            if case not in seen:
+                seen.add(case)
+                yield visits, number
 
 
 def kills_at(program: str, *, child: bool) -> Strikes:
@@ -104,74 +126,194 @@ def kills_at(program: str, *, child: bool) -> Strikes:
         yield visits, KILL
 
 
+class Expected(NamedTuple):
+    """What should be left of a program."""
+
+    words: str
+    endings: dict[int, str | None]  # the status, and the output if it matters
+    own: tuple[int, ...] = (0,)  # how many lines it may write to stderr
+    childs: bool = False  # whether a child may complain as well
+
+    def is_met_by(self, ended: Ended) -> bool:
+        told = re.findall(r".*\n|.+", ended.err)
+        childs = [line for line in told if re.match(OF_CHILD, line)]
+        return (
+            ended.status in self.endings
+            and self.endings[ended.status] in {None, ended.out}
+            and len(told) - len(childs) in self.own
+            and (self.childs or not childs)
+        )
+
+
+def expected(program: str, visit: Visit, number: int) -> Expected:
+    """Return what should be left of *program* when a signal has come."""
+    judge = expected_of_child if visit.place.child else expected_of_parent
+    return judge(program, visit, number)
+
+
+def expected_of_parent(program: str, visit: Visit, number: int) -> Expected:
+    """Return what should be left when a signal has come to the parent.
+
+    If it came to the parent alone, a child may find its channel closed.
+    """
+    name = signal_name(number)
+    effect = visit.effects.get(number, KILLS)
+    status, out, _ = visit.undisturbed
+    disturbed = visit.event != Event()
+    endings: dict[int, str | None] = {-number: None}
+    words = f"it dies of {name}"
+    if effect == WAITS and (program in EXECUTING or status > 0):
+        endings.setdefault(int(status), out)
+        words += ", or ends as it was about to"
+    if visit.event.what == INTERRUPTED:
+        endings[-TERM] = None
+        words += ", or of the SIGTERM before"
+        if program in EXECUTING:  # it kills its programs then
+            endings[128 + KILL] = None
+    if effect == IGNORED:
+        endings = {int(status): out}
+        words = "it goes on as if nothing had come"
+    said = "no more than what it had to say before" if disturbed else "nothing"
+    words += f", and says {said}"
+    childs = program in FORKING and (disturbed or number != INT)
+    if childs:
+        words += "; a child may say that its parent is gone"
+    return Expected(words, endings, own_lines(visit), childs)
+
+
+def own_lines(visit: Visit) -> tuple[int, ...]:
+    """Return how many lines a program may have written before a signal."""
+    return (0,) if visit.event == Event() else (0, 1, 2)
+
+
+def expected_of_child(program: str, visit: Visit, number: int) -> Expected:
+    """Return what should be left when a signal has come to a child."""
+    status, out, _ = visit.undisturbed
+    disturbed = visit.event != Event()
+    if program in EXECUTING:
+        endings = {-number: None, int(status): out}
+        words = "the program ends as its second program does: killed, or by "
+        words += "itself, or as ever"
+        if number != INT:
+            endings |= {0: "0\n", 128 + number: ""}
+        return Expected(words, endings, own_lines(visit), disturbed)
+    if number == INT:
+        words = "all die of SIGINT, and say nothing"
+        return Expected(words, {-INT: None}, own_lines(visit), disturbed)
+    words = "the parent says in one line that the child failed, status 1; "
+    words += "other children may say that their peer is gone"
+    return Expected(words, {1: None}, (1,), childs=True)
+
+
 def faults_at(program: str, strikes: Strikes) -> Iterator[str]:
     """Yield what is wrong with how *program* ends at each strike."""
-    missed: set[int] = set()
+    missed: dict[int, tuple[Visit, int]] = {}
     hit: set[int] = set()
     for visits, number in strikes:
-        place = visits[0].place
-        lenient = number == KILL or may_leave(program, place, number)
+        line = visits[0].place.lines[0]
         try:
-            visit, ended = struck(program, visits, number, orphans=lenient)
+            visit, ended = struck(program, visits, number)
         except (TimeoutError, AssertionError) as error:
-            yield f"{signal.Signals(number).name}, {place}: {error}"
+            yield account(program, visits[0], number, str(error))
+            return  # the others would take as long
+        if not ended:
+            missed[line] = visit, number
             continue
-        (hit if ended else missed).add(place.lines[0])
-        where = f"{signal.Signals(number).name}, {place}, {visit.event}"
-        judge = child_ended_well if place.child else ended_well
-        if ended and not judge(program, visit, number, ended):
-            yield f"{where}: {ended}"
-        if left := os.listdir():
-            yield f"{where}: left {left}"
-    if missed - hit:
-        yield f"never struck at lines {missed - hit}"
+        hit.add(line)
+        left = os.listdir()
+        if left or not expected(program, visit, number).is_met_by(ended):
+            yield account(program, visit, number, as_table(ended), left)
+        for name in left:
+            os.unlink(name)
+    for line in missed.keys() - hit:
+        visit, number = missed[line]
+        came = "in none of several more runs did it come to this line again"
+        yield account(program, visit, number, came)
 
 
-def may_leave(program: str, place: Place, number: int) -> bool:
-    """Tell whether a signal may leave something to the system."""
-    if place.child:  # ^C finds the parent at any line
-        return number == INT and program not in UNDISTURBED
-    return not unguarded(program).isdisjoint(place.lines)
+def account(
+    program: str,
+    visit: Visit,
+    number: int,
+    came: str,
+    left: Iterable[str] = (),
+) -> str:
+    """Return in words where which signal came, and what came of it."""
+    place, event, *_ = visit
+    file = FILES[program]
+    who = "a child" if place.child else "the parent"
+    if program not in FORKING:
+        who = "the program"
+    whom = f"{who} alone" if program in FORKING else who
+    if number == INT:
+        whom = "all processes, as by ^C,"
+    text, *callers = [source_line(file, line) for line in place.lines]
+    lines = [
+        text,
+        *(f"    called from {caller}" for caller in callers),
+        f"  done:     {signal_name(number)} came to {whom}",
+        f"            when {who} was about to run this line",
+        f"            (there the signal {visit.effects.get(number, KILLS)})",
+    ]
+    if event != Event():
+        lines.append(f"            in a run in which {event}")
+    lines.append(f"  expected: {expected(program, visit, number).words}")
+    first, *more = came.splitlines()
+    lines.append(f"  came:     {first}")
+    lines += [f"            {line}" for line in more]
+    if left:
+        lines.append(f"  left:     {', '.join(left)}")
+    return "\n".join(lines)
 
 
-def ended_well(program: str, visit: Visit, number: int, ended: Ended) -> bool:
-    """Tell whether the struck process ended as it should."""
-    status = 128 + number
-    if number == KILL or visit.effects[number] == "kills":
-        status = -number
-    elif visit.effects[number] == "waits" and program not in UNDISTURBED:
-        status = visit.undisturbed.status
-    told = rf"{program}: .*\n" if visit.event != Event() else "(?!)"
-    if program in FORKING:  # a child may notice that its parent is gone
-        told = rf"{told}|{OF_CHILD}.*\n"
-    return ended.status == status and bool(
-        re.fullmatch(f"({told})*", ended.err)
+def as_table(ended: Ended) -> str:
+    """Return what is left of a program, one thing a line."""
+    return (
+        f"{ended.status!r}\n"
+        f"stdout {shown(ended.out)}\n"
+        f"stderr {shown(ended.err)}"
     )
 
 
-def child_ended_well(
-    program: str, visit: Visit, number: int, ended: Ended
-) -> bool:
-    """Tell whether the parent of a struck process ended as it should."""
-    told = ended.err.splitlines()
-    if not all(line.startswith(f"{program}: ") for line in told):
-        return False
-    if number == INT:
-        return ended.status == 128 + INT
-    if program in EXECUTING:  # the second program's status and output
-        return (ended.status, ended.out) in (
-            (0, "0\n"),
-            (128 + number, ""),
-            (visit.undisturbed.status or -1, ""),
-        )
-    if program == "fork" and number != KILL:  # the answer is a status
-        return ended.status == 0 and f"had {128 + number}," in ended.out
-    own = [line for line in told if not re.match(OF_CHILD, line)]
-    return ended.status == 1 and len(own) == 1
+def wrong_effects(program: str, places: list[Visits]) -> Iterator[str]:
+    """Yield where a signal would do what the program does not intend.
+
+    Before the first statement of main(), ^C raises KeyboardInterrupt: that is
+    Python's affair. After it, each signal kills, but where a program handles
+    or blocks some: it is told by what comes of a strike if that is right.
+    """
+    first = first_statement(program)
+    for visits in places:
+        place, _, effects, _ = visits[0]
+        for number, effect in effects.items():
+            intended = {KILLS}
+            if program in HANDLING + EXECUTING:
+                intended = set(effects.values()) - {RAISES}
+            if number == INT and place.lines[0] in first:
+                intended = {*intended, RAISES}
+            if effect not in intended:
+                yield (
+                    f"{source_line(FILES[program], place.lines[0])}\n"
+                    f"  a {signal_name(number)} that comes "
+                    f"{'in a child ' if place.child else ''}before this line "
+                    f"{effect}\n"
+                    f"  expected: it {' or '.join(sorted(intended))}"
+                )
 
 
-def not_struck(program: str, places: list[Visits]) -> list[str]:
-    """Return the lines of a program's functions at which nobody was."""
+def first_statement(program: str) -> range:
+    """Return the lines of the first statement of main()."""
+    main = next(
+        node
+        for node in ast.parse(source(program)).body
+        if isinstance(node, ast.FunctionDef) and node.name == "main"
+    )
+    first = main.body[1 if ast.get_docstring(main) else 0]
+    return range(first.lineno, (first.end_lineno or first.lineno) + 1)
+
+
+def not_struck(program: str, places: list[Visits]) -> Iterator[str]:
+    """Yield the lines of a program's functions at which nobody was."""
     lines: set[int] = set()
     codes = [compile(source(program), program, "exec")]
     for code in codes:
@@ -179,11 +321,23 @@ def not_struck(program: str, places: list[Visits]) -> list[str]:
         if code.co_flags & inspect.CO_OPTIMIZED:  # of a function
             lines |= {line for *_, line in code.co_lines() if line}
             lines -= {code.co_firstlineno}
-    lines -= {visits[0].place.lines[0] for visits in places}
-    text = source(program).splitlines()
-    left = [text[line - 1].strip() for line in sorted(lines)]
-    return [line for line in left if not NOT_STRUCK.search(line)]
+    for line in sorted(lines - {v[0].place.lines[0] for v in places}):
+        text = source_line(FILES[program], line)
+        if not NOT_STRUCK.search(text):
+            yield (
+                f"{text}\n  no signal came here, since in no run was this "
+                "line come to.\n  If only others' peers bring it about, add "
+                "it to NOT_STRUCK"
+            )
 
 
-def assert_none(faults: Iterator[str]) -> None:
-    assert "\n".join(faults) == ""
+def report(*faults: Iterator[str]) -> None:
+    """Fail, with the first faults."""
+    if first := list(itertools.islice(itertools.chain(*faults), MOST)):
+        pytest.fail("\n\n".join(first), pytrace=False)
+
+
+def test_not_struck_lines_exist() -> None:
+    for pattern in NOT_STRUCK.pattern.split("|"):
+        if not any(re.search(pattern, source(p)) for p in PROGRAMS):
+            pytest.fail(f"no program has a line with {pattern}", pytrace=False)
