@@ -6,34 +6,46 @@ parent, Running sees to.
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import re
 import signal
+import sys
 from itertools import count, repeat
 from typing import TYPE_CHECKING
 
 import pytest
+from events import Event
+from processes import source_line
 from programs import (
+    EXECUTING,
+    FILES,
     FORKING,
     STDIN,
     Ended,
     Running,
+    assert_tells,
     but_in_child,
-    die,
+    fault_of,
+    main_of,
     own_arguments,
     patience,
     run_file,
     source,
 )
+from strike import NOTES, visited, watch_process_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from places import Place
 
 pytestmark = pytest.mark.slow
 CHANNELLED = [
     p for p in FORKING if re.search(r"\bos\.pipe\b|\bsocket\b", source(p))
 ]
+CANNOT_EXECUTE = 126  # what a shell says of a command
 
 fork = os.fork
 
@@ -66,39 +78,31 @@ def at_most(times: int) -> Callable[[], int]:
 @pytest.mark.parametrize("program", FORKING)
 def test_reports_that_there_is_no_room_for_a_child(program: str) -> None:
     for children in count():
-        status, _, err = run(program, fork=at_most(children))
-        if status == 0:
+        ended = run(program, fork=at_most(children))
+        if ended.status == 0:
             break
-        assert status == 1
-        assert err == f"{program}: [Errno {errno.EAGAIN}] no room\n"
+        assert_tells(ended, rf"{program}: \[Errno {errno.EAGAIN}\] no room\n")
     assert children > 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("program", FORKING)
-def test_reports_that_a_child_was_killed(program: str) -> None:
-    status, _, err = run(program, fork=but_in_child(die), **patience(program))
-    if "os.exec" in source(program):  # the status is the other program's
-        assert (status, err) == (128 + signal.SIGKILL, "")
+def test_reports_that_a_signal_ended_a_child(
+    program: str, number: int
+) -> None:
+    def kill_oneself() -> None:
+        os.kill(os.getpid(), number)
+
+    ended = run(program, fork=but_in_child(kill_oneself), **patience(program))
+    if program in EXECUTING:  # it ends as the other program does
+        dies = number == signal.SIGTERM
+        assert_tells(ended, "", status=-number if dies else 128 + number)
     else:
-        assert status == 1
-        assert re.fullmatch(rf"{program}: .+\n", err)
-
-
-@pytest.mark.parametrize("program", FORKING)
-def test_a_signal_ends_a_child_at_once(program: str) -> None:
-    def terminate() -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    ended = run(program, fork=but_in_child(terminate), **patience(program))
-    if "os.exec" in source(program):
-        assert (ended.status, ended.err) == (128 + signal.SIGTERM, "")
-    elif program == "fork":  # its children answer by their status
-        assert ended.out == (
-            "parent: still 6\nthe child had 143, the parent has 6\n"
+        assert_tells(
+            ended,
+            rf"({program}: (child|worker): .+\n)*"
+            rf"{program}: (?!child|worker:).+\n",
         )
-    else:
-        assert ended.status == 1
-        assert re.fullmatch(rf"({program}: .+\n)+", ended.err)
 
 
 @pytest.mark.fault("SIGTERM at the moment of the fork")
@@ -110,11 +114,8 @@ def test_a_child_that_nobody_knows_ends_by_itself(program: str) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         return pid
 
-    replace = {"os.fork": fork_and_be_terminated, **patience(program)}
-    with Running(
-        program, *own_arguments(program), replace=replace, strict=False
-    ) as running:
-        assert running.finish().status == 128 + signal.SIGTERM
+    ended = run(program, fork=fork_and_be_terminated, **patience(program))
+    assert ended.status == -signal.SIGTERM
 
 
 @pytest.mark.fault("output unwritten at the fork")
@@ -135,12 +136,11 @@ def test_reports_a_childs_status(program: str) -> None:
         leave = os._exit
         os._exit = lambda _: leave(3)  # type: ignore[assignment]
 
-    status, _, err = run(program, fork=but_in_child(end_badly))
-    if "os.exec" in source(program):  # the other program ends well
-        assert (status, err) == (0, "")
+    ended = run(program, fork=but_in_child(end_badly))
+    if program in EXECUTING:  # the other program ends well
+        assert (ended.status, ended.err) == (0, "")
     else:
-        assert status == 1
-        assert re.fullmatch(rf"{program}: .+\n", err)
+        assert_tells(ended, rf"{program}: .+\n")
 
 
 def outliving_child(fork: Callable[[], int]) -> Callable[[], int]:
@@ -162,8 +162,86 @@ def test_reports_that_a_child_failed(program: str) -> None:
 
     # Or an impatient parent could end it before it has said why.
     fork = outliving_child(but_in_child(lose_every_channel))
-    status, _, err = run(program, fork=fork, **patience(program))
-    assert status == (127 if "os.exec" in source(program) else 1)
-    assert re.fullmatch(rf"({program}: .+\n)+", err)
+    ended = run(program, fork=fork, **patience(program))
+    status = CANNOT_EXECUTE if program in EXECUTING else 1
     # The child says why; the parent, that it failed.
-    assert err.count("\n") > 1 or program == "round_trips"
+    assert_tells(ended, rf"({program}: .+\n){{2,}}", status=status)
+
+
+@pytest.mark.fault("a mistake in a child's code")
+@pytest.mark.parametrize("program", FORKING)
+def test_reports_any_exception_of_a_child(program: str) -> None:
+    """It comes at each line of the child's ``try``."""
+    told = rf"({program}: (child|worker): .*a mistake.*\n)+{program}: .+\n"
+    status = 1
+    if program in EXECUTING:  # both its children fail
+        told, status = rf"({program}: .*a mistake.*\n){{2}}", CANNOT_EXECUTE
+    wanted = 0
+
+    def visit(place: Place) -> None:
+        if place.child and place.lines[0] == wanted:
+            os.write(NOTES, b"here\n")
+            raise LookupError("a mistake")
+
+    missed = []
+    for wanted in (lines := lines_of_child(program)):
+        ended, notes = visited(program, Event(), visit, times=1)
+        if not notes:
+            missed.append(wanted)
+            continue
+        if fault := fault_of(ended, told, status=status):
+            pytest.fail(
+                f"{source_line(FILES[program], wanted)}\n"
+                "done:     LookupError('a mistake') was raised at this line, "
+                f"in the child\n{fault}",
+                pytrace=False,
+            )
+    assert missed != lines
+
+
+def lines_of_child(program: str) -> list[int]:
+    """Return the lines of each ``try`` that ends by ``os._exit``."""
+    lines = []
+    for node in ast.walk(ast.parse(source(program))):
+        if isinstance(node, ast.Try) and any(
+            "os._exit(" in ast.unparse(last) for last in node.finalbody
+        ):
+            end = node.body[-1].end_lineno or 0
+            lines += [*range(node.body[0].lineno, end + 1)]
+    return lines
+
+
+@pytest.mark.fault("a process id that another process may have by now")
+@pytest.mark.parametrize("program", EXECUTING)
+def test_signals_nobody_for_whom_it_has_waited(program: str) -> None:
+    """test_signals.py sees to it at each line of each program."""
+    waitpid = os.waitpid
+
+    def wait_and_tell(pid: int, options: int) -> tuple[int, int]:
+        found = waitpid(pid, options)
+        if found[0]:
+            print("waited for one", file=sys.stderr)
+        return found
+
+    def watch_and_run() -> None:
+        os.waitpid = wait_and_tell
+        watch_process_ids()
+        main_of(program, "true", "sleep 1000")()
+
+    with Running(watch_and_run, name=program) as running:
+        assert running.complaint() == "waited for one"
+        running.signal(signal.SIGTERM)
+        status = -signal.SIGTERM
+        assert running.finish() == (status, "", "waited for one\n")
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="asks /proc for a process's signals"
+)
+@pytest.mark.parametrize("program", EXECUTING)
+def test_what_it_executes_finds_signals_as_usual(program: str) -> None:
+    grep = "grep -E Sig(Blk|Ign) /proc/self/status"
+    with Running(program, grep, "cat") as running:
+        none = "0" * 16
+        told = f"SigBlk:\t{none}\nSigIgn:\t{none}\n"
+        assert running.finish() == (0, told, "")
