@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
-from programs import Running, Status, in_words
+from processes import STORIES
+from programs import Status, in_words
 from results import Results
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def no_colours() -> Iterator[None]:
 
 
 def pytest_runtest_setup() -> None:
-    Running.of_this_test.clear()
+    STORIES.clear()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -45,10 +46,9 @@ def pytest_runtest_makereport() -> Generator[
     """Add to a failure's report what the test's programs did."""
     report = yield
     if report.failed:
-        stories = ["\n    ".join(r.story) for r in Running.of_this_test]
-        if stories:
-            title = "What the programs of this test did"
-            report.sections.append((title, "\n".join(stories)))
+        text = "\n".join("\n    ".join(story) for story in STORIES)
+        if text:
+            report.sections.append(("What this test's programs did", text))
     return report
 
 

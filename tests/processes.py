@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 TELL = signal.SIGUSR2  # a process that gets it writes where it is to stderr
 FRAME = re.compile(rb'^  File "(.+)", line (\d+) in (\S+)$', re.MULTILINE)
+# What was done to each program of this test, and what it did.
+STORIES: list[list[str]] = []
 STATES = {
     "R": "runs",
     "S": "waits",

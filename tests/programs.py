@@ -19,11 +19,11 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 
 import pytest
 from covering import let_save, will_save
-from processes import who_runs, will_tell
+from processes import STORIES, who_runs, will_tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -222,8 +222,6 @@ class Running:
     :param name: what messages shall call it, if it is a function
     """
 
-    of_this_test: ClassVar[list[Running]] = []
-
     def __init__(
         self,
         program: str | Callable[[], object],
@@ -261,7 +259,7 @@ class Running:
         self.story = [f"{shlex.join((self.name, *arguments))} was started"]
         if replace:
             self.story[0] += f", with another {', '.join(replace)}"
-        self.of_this_test.append(self)
+        STORIES.append(self.story)
 
     def __enter__(self) -> Self:
         return self

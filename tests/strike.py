@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from events import FAILS, LAST, WRONGLY_USED, Event, events_of, prepared
 from peers import peer_of, send_to
 from places import STOPPING, Place, visit_places
+from processes import STORIES
 from programs import (
     FILES,
     RECEIVING,
@@ -163,7 +164,7 @@ def visited(
             except (TimeoutError, AssertionError) as error:
                 error.add_note(f"in a run in which {event}")
                 raise
-        Running.of_this_test.clear()  # there are too many, and all well
+        STORIES.clear()  # there are too many, and all well
         os.close(NOTES)
         notes.seek(0)
         return ended, notes.read().decode().splitlines()
