@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import signal
 import socket
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -143,7 +144,7 @@ def end(
     with client_of(program, first, host) as last:
         last.sendall(b"last")
         assert running.line() == "-->last"
-        assert running.interrupt() == (130, "", "")
+        assert running.interrupt() == (-signal.SIGINT, "", "")
 
 
 @contextlib.contextmanager

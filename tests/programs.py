@@ -15,6 +15,7 @@ import runpy
 import select
 import shlex
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 
 import pytest
 from covering import let_save, will_save
-from processes import STORIES, who_runs, will_tell
+from processes import STATES, STORIES, who_runs, will_tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -381,6 +382,31 @@ class Running:
             return seconds
 
 
+def outcome_of(
+    command: list[str],
+    *,
+    name: str,
+    **options: Any,  # noqa: ANN401
+) -> Ended:
+    """Run a command to its end, as subprocess.run() does with *options*."""
+    __tracebackhide__ = True
+    story = [f"{shlex.join(command)} was started"]
+    STORIES.append(story)
+    try:
+        ended = subprocess.run(
+            command, check=False, timeout=DEADLINE, text=True, **options
+        )
+    except subprocess.TimeoutExpired as late:
+        raise TimeoutError(
+            f"{name}: waited {DEADLINE:g} s for its end; so far stdout "
+            f"{shown(late.stdout or '')}, stderr {shown(late.stderr or '')}"
+        ) from None
+    status = Status(ended.returncode)
+    outcome = Ended(status, ended.stdout or "", ended.stderr or "")
+    story.append(f"it ended: {in_words(outcome)}")
+    return outcome
+
+
 class LeftBehindError(AssertionError):
     """A program has ended, and left something that it should not."""
 
@@ -510,17 +536,24 @@ def wait_until_blocked(pid: int) -> None:
         if state in "SZ":  # sleeping, zombie
             return
         if time.monotonic() > deadline:
-            raise TimeoutError(f"state {state}")
+            raise TimeoutError(
+                f"process {pid} was to wait for something within "
+                f"{DEADLINE:g} s, but {STATES.get(state, state)}"
+            )
         os.sched_yield()
 
 
 def assert_idle(pid: int) -> None:
     """See that a process waits, and does not run even once for a while."""
+    __tracebackhide__ = True
     wait_until_blocked(pid)
     before = times_run(pid)
     for _ in range(5):  # each takes the system half a millisecond at least
         os.waitpid(os.posix_spawnp("true", ["true"], os.environ), 0)
-    assert times_run(pid) == before, "it does not idle"
+    if times := times_run(pid) - before:
+        pytest.fail(
+            f"process {pid} was to wait, but got a processor {times} times"
+        )
 
 
 def times_run(pid: int) -> int:

@@ -19,16 +19,18 @@ import pytest
 from peers import STREAM, end, open_socket, peer_of, send_to, taken_by, wire
 from places import next_descriptor
 from programs import (
-    DEADLINE,
     FILES,
     FINISHING,
     PROGRAMS,
     RECEIVING,
     SENDING,
     STDIN,
+    Ended,
     Running,
     assert_idle,
+    assert_tells,
     main_of,
+    outcome_of,
     own_arguments,
 )
 
@@ -78,7 +80,7 @@ def close(number: int) -> None:
 def usual_output(program: str) -> str:
     with command_of(program) as command:
         action = functools.partial(run, command)
-        with Running(action, stdin=STDIN) as running:
+        with Running(action, stdin=STDIN, name=program) as running:
             status, out, err = running.finish()
     assert (status, err) == (0, "")
     return without_times(out)
@@ -109,17 +111,16 @@ class TestClosedAtStart:
 
         with (
             command_of(program) as command,
-            Running(start, stdin=STDIN) as running,
+            Running(start, stdin=STDIN, name=program) as running,
         ):
-            status, out, err = running.finish()
-        if err and number < 2:  # it cannot do without
-            assert (status, out) == (1, "")
-            assert re.fullmatch(
-                rf"({program}|wc): .*Bad file descriptor\n", err
-            )
+            ended = running.finish()
+        if ended.err and number < 2:  # it cannot do without
+            told = rf"({program}|wc): .*Bad file descriptor\n"
+            assert_tells(ended, told, out="")
         else:
             usual = "" if number == 1 else usual_output(program)
-            assert (status, without_times(out), err) == (0, usual, "")
+            ended = ended._replace(out=without_times(ended.out))
+            assert ended == (0, usual, "")
 
     @fault("standard input, output or error closed at start")
     @pytest.mark.parametrize("program", RECEIVING)
@@ -138,7 +139,7 @@ class TestClosedAtStart:
         replace = {"socket.socket.bind": bind_and_tell}
         with (
             command_of(program) as command,
-            Running(start, replace=replace) as running,
+            Running(start, replace=replace, name=program) as running,
             open(ready, "rb", 0) as notice,
         ):
             os.close(bound)
@@ -150,7 +151,8 @@ class TestClosedAtStart:
             status, out, err = (
                 running.interrupt() if program in STREAM else running.finish()
             )
-        assert (status, err) == (130 if program in STREAM else 0, "")
+        expected = -signal.SIGINT if program in STREAM else 0
+        assert (status, err) == (expected, "")
         assert out.count("-->one\n") == (0 if number == 1 else peers)
 
 
@@ -161,21 +163,20 @@ class TestUselessOutput:
 
     def ended(
         self, program: str, stdout: int, *, sigpipe_ignored: bool = False
-    ) -> tuple[int, str]:
-        """Return the status of *program* and what it says of *stdout*."""
+    ) -> Ended:
+        """Return what is left of *program*, and what it says of *stdout*."""
         with command_of(program) as command:
-            ended = subprocess.run(
+            ended = outcome_of(
                 [sys.executable, "-I", *command],
-                input=STDIN,
+                name=program,
+                input=STDIN.decode(),
                 stdout=stdout,
                 stderr=subprocess.PIPE,
-                timeout=DEADLINE,
-                check=False,
                 restore_signals=not sigpipe_ignored,
             )
-        error = ended.stderr.decode()
-        assert re.fullmatch(rf"{told(program)}{self.NOTE}", error)
-        return ended.returncode, error
+        told_of = rf"{told(program)}{self.NOTE}"
+        assert_tells(ended, told_of, status=ended.status)
+        return ended
 
     @pytest.mark.skipif(
         not os.path.exists("/dev/full"), reason="needs /dev/full"
@@ -183,9 +184,9 @@ class TestUselessOutput:
     @fault("output to a full device")
     def test_full_device(self, program: str) -> None:
         with open("/dev/full", "wb") as full:
-            status, error = self.ended(program, full.fileno())
-        assert status in (1, 120)
-        assert "No space left" in error or error == "wc: write error\n"
+            ended = self.ended(program, full.fileno())
+        assert ended.status in (1, 120)
+        assert "No space left" in ended.err or ended.err.startswith("wc: ")
 
     @fault("output that nobody reads any more")
     @fault("SIGPIPE at its default, and ignored")
@@ -194,14 +195,14 @@ class TestUselessOutput:
         reader, writer = os.pipe()
         os.close(reader)
         with open(writer, "wb") as closed:
-            status, error = self.ended(
+            ended = self.ended(
                 program, closed.fileno(), sigpipe_ignored=ignored
             )
         if program == "pipeline":  # its second program ends as in a shell
-            assert (status, error) == (128 + signal.SIGPIPE, "")
+            assert ended == (128 + signal.SIGPIPE, "", "")
         else:
-            assert status in (1, 120)
-            assert "Broken pipe" in error
+            assert ended.status in (1, 120)
+            assert "Broken pipe" in ended.err
 
 
 def run_with_few(few: int, main: Callable[[], object]) -> None:
@@ -226,15 +227,16 @@ def test_few_descriptors(
         main = main_of(program, *arguments)
         for few in range(10):
             action = functools.partial(run_with_few, few, main)
-            with Running(action, stdin=STDIN) as running:
-                status, _, err = running.finish()
+            with Running(action, stdin=STDIN, name=program) as running:
+                ended = running.finish()
             if untidy:
-                err, found = re.subn(r"left open: .*\n", "", err)
+                err, found = re.subn(r"left open: .*\n", "", ended.err)
+                ended = ended._replace(err=err)
                 left += found
-            assert re.fullmatch(told(program), err), few
-            assert (status == 0) is (err == ""), few
-            if status == 0:
+            if ended.status == 0:
+                assert ended.err == ""
                 break
+            assert_tells(ended, f"(?!$){told(program)}", status=ended.status)
         else:
             pytest.fail("it never had enough")
     if untidy:
@@ -260,7 +262,7 @@ def test_many_descriptors(program: str) -> None:
 
     with (
         command_of(program) as command,
-        Running(start, stdin=STDIN) as running,
+        Running(start, stdin=STDIN, name=program) as running,
     ):
         if program in RECEIVING:
             first = running.line()
@@ -268,10 +270,9 @@ def test_many_descriptors(program: str) -> None:
             assert running.line() == "-->one"
             end(program, running, first)
             return
-        status, out, err = running.finish()
-    if err:
-        assert (status, out) == (1, "")
-        assert re.fullmatch(told(program), err)
-        assert "filedescriptor out of range in select()" in err
+        ended = running.finish()
+    if ended.err:
+        why = "filedescriptor out of range in select()"
+        assert_tells(ended, rf"{program}: .*{re.escape(why)}.*\n", out="")
     else:
-        assert (status, bool(out)) == (0, program not in SENDING)
+        assert (ended.status, bool(ended.out)) == (0, program not in SENDING)

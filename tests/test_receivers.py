@@ -23,11 +23,15 @@ from peers import (
     resolver,
     send_to,
 )
+from places import STOPPING
 from programs import (
     RECEIVING,
     Running,
     as_nobody,
+    assert_idle,
+    assert_tells,
     in_removed_directory,
+    main_of,
     refusal,
 )
 
@@ -197,7 +201,7 @@ class TestStreams:
             assert running.line() == "-->Half a "
             client.sendall(b"league\0")
             assert running.line() == "-->league"
-            assert running.interrupt() == (130, "", "")
+            assert running.interrupt() == (-signal.SIGINT, "", "")
 
     @every_stream
     def test_loses_nothing_of_much(self, program: str) -> None:
@@ -264,18 +268,18 @@ class TestEnds:
     def test_quietly_by_control_c(self, program: str) -> None:
         with Running(program) as running:
             running.line()
-            assert running.interrupt() == (130, "", "")
+            assert running.interrupt() == (-signal.SIGINT, "", "")
 
     @every_receiver
-    def test_by_sigterm(self, program: str) -> None:
+    @pytest.mark.parametrize("number", STOPPING)
+    def test_by_the_signal(self, program: str, number: int) -> None:
         with Running(program) as running:
             running.line()
-            running.signal(signal.SIGTERM)
-            status = 143 if program in UNIX else -signal.SIGTERM
-            assert running.finish() == (status, "", "")
+            running.signal(number)
+            assert running.finish() == (-number, "", "")
 
     @every_stream
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("number", STOPPING)
     def test_while_it_serves(self, program: str, number: int) -> None:
         with (
             Running(program) as running,
@@ -284,8 +288,31 @@ class TestEnds:
             client.sendall(b"one")
             assert running.line() == "-->one"
             running.signal(number)
-            assert running.finish().err == ""
+            assert running.finish() == (-number, "", "")
             assert client.recv(1) == b""
+
+    @pytest.mark.fault("a signal that is ignored from the start, as by nohup")
+    @every_unix
+    @pytest.mark.parametrize("number", STOPPING)
+    def test_not_by_a_signal_ignored_before(
+        self, program: str, number: int
+    ) -> None:
+        def ignore_and_run() -> None:
+            signal.signal(number, signal.SIG_IGN)
+            main_of(program)()
+
+        last = next(other for other in STOPPING if other != number)
+        with Running(ignore_and_run, name=program) as running:
+            first = running.line()
+            running.signal(number)
+            if program in STREAM:
+                send_to(program, first, b"one")
+                assert running.line() == "-->one"
+                assert running.line() == "Ending connection"
+            assert_idle(running.pid)
+            assert os.listdir() == ["socket"]
+            running.signal(last)
+            assert running.finish() == (-last, "", "")
 
 
 @pytest.mark.slow
@@ -295,19 +322,19 @@ class TestPaths:
         with Running(program, "here") as running:
             assert running.line() == first_line(program, "here")
             assert os.listdir() == ["here"]
-            assert running.interrupt() == (130, "", "")
+            assert running.interrupt() == (-signal.SIGINT, "", "")
 
     @every_unix
     def test_default_to_socket(self, program: str) -> None:
         with Running(program) as running:
             assert running.line() == first_line(program, "socket")
-            assert running.interrupt() == (130, "", "")
+            assert running.interrupt() == (-signal.SIGINT, "", "")
 
     @every_unix
     def test_are_escaped(self, program: str) -> None:
         with Running(program, "a\x1b[2J\udcff") as running:
             assert running.line() == first_line(program, r"a\x1b[2J\xff")
-            assert running.interrupt() == (130, "", "")
+            assert running.interrupt() == (-signal.SIGINT, "", "")
 
     @pytest.mark.fault("a path of 107 bytes")
     @every_unix
@@ -339,10 +366,9 @@ class TestPaths:
     def test_must_be_allowed(self, program: str) -> None:
         os.mkdir("closed", 0o500)
         run = as_nobody(program, os.path.abspath("closed/socket"))
-        with Running(run) as running:
-            status, out, err = running.finish()
-        assert (status, out) == (1, "")
-        assert re.fullmatch(rf"{program}: .*Permission denied\n", err)
+        with Running(run, name=program) as running:
+            ended = running.finish()
+        assert_tells(ended, rf"{program}: .*Permission denied\n", out="")
         os.rmdir("closed")
 
     @pytest.mark.fault("a path that is not ASCII")
@@ -358,10 +384,11 @@ class TestPaths:
     @pytest.mark.fault("a working directory that was removed")
     @every_unix
     def test_may_lead_nowhere_any_more(self, program: str) -> None:
-        with Running(in_removed_directory(program)) as running:
-            status, out, err = running.finish()
-        assert (status, out) == (1, "")
-        assert re.fullmatch(rf"{program}: .*No such file or directory\n", err)
+        run = in_removed_directory(program)
+        with Running(run, name=program) as running:
+            ended = running.finish()
+        told = rf"{program}: .*No such file or directory\n"
+        assert_tells(ended, told, out="")
 
     @pytest.mark.fault(
         "a path that is taken: stale socket, file, directory, link"
@@ -386,11 +413,11 @@ class TestPaths:
         with Running(program) as running:
             running.line()
             os.unlink("socket")
-            assert running.interrupt() == (130, "", "")
+            assert running.interrupt() == (-signal.SIGINT, "", "")
 
     @pytest.mark.fault("a socket file replaced by another")
     @every_unix
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("number", STOPPING)
     def test_of_another_are_not_removed(
         self, program: str, number: int
     ) -> None:
@@ -399,7 +426,7 @@ class TestPaths:
             os.rename("socket", "old")
             make_file("socket")
             running.signal(number)
-            assert running.finish().err == ""
+            assert running.finish() == (-number, "", "")
         assert sorted(os.listdir()) == ["old", "socket"]
         os.unlink("old")
         os.unlink("socket")
@@ -432,7 +459,7 @@ class TestHosts:
             first = running.line()
             with pytest.raises(ConnectionRefusedError):
                 converse(program, first, host="127.0.0.2")
-            assert running.interrupt() == (130, "", "")
+            assert running.interrupt() == (-signal.SIGINT, "", "")
 
     @pytest.mark.fault("a host of whose addresses the first cannot be had")
     @every_inet
