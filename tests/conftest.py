@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
-from processes import STORIES
-from programs import Status, in_words
-from results import Results
+
+# Before they are imported, so that their assertions explain themselves.
+pytest.register_assert_rewrite("peers", "programs")
+
+from processes import STORIES  # noqa: E402
+from programs import Status, in_words  # noqa: E402
+from results import Results  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

@@ -93,9 +93,20 @@ WITH_ARGUMENTS = making("add_argument")
 # Some talk to themselves, or to their children.
 BINDING = making("bind", "create_server")
 REACHING = making("connect", "create_connection", "sendto")
-RECEIVING = [p for p in BINDING if p not in REACHING]  # wait for a peer
+SERVING = [p for p in BINDING if p not in REACHING]  # wait for a peer
+RECEIVING = [p for p in SERVING if "-->" in source(p)]  # show what it sends
+ECHOING = [p for p in SERVING if p not in RECEIVING]  # send it back
 SENDING = [p for p in REACHING if p not in BINDING]  # need one that waits
-FINISHING = [p for p in PROGRAMS if p not in RECEIVING + SENDING]
+FINISHING = [p for p in PROGRAMS if p not in SERVING + SENDING]
+
+
+def documented_command(program: str) -> str:
+    """Return the line of its docstring that says how to run *program*."""
+    line = re.search(
+        rf"^    (.*\bpython {program}\.py\b.*)$", source(program), re.MULTILINE
+    )
+    assert line, f"{program}'s docstring does not say how to run it"
+    return line[1]
 
 
 def command_line(program: str, **values: str) -> str:
@@ -104,11 +115,7 @@ def command_line(program: str, **values: str) -> str:
     A value takes the place of the word NAME or [NAME]; any other [NAME] is
     left out.
     """
-    line = re.search(
-        rf"^    (.*\bpython {program}\.py\b.*)$", source(program), re.MULTILINE
-    )
-    assert line, f"{program}'s docstring does not say how to run it"
-    command = line[1]
+    command = documented_command(program)
     for name, value in values.items():
         command = re.sub(rf"\[{name}\]|\b{name}\b", value, command)
     return re.sub(r" \[[A-Z]+\]", "", command)

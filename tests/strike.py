@@ -18,19 +18,21 @@ import gc
 import os
 import posix
 import signal
+import socket
 import sys
 import tempfile
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from events import FAILS, LAST, WRONGLY_USED, Event, events_of, prepared
-from peers import peer_of, send_to
+from peers import client_of, peer_of, send_to
 from places import STOPPING, Place, visit_places
 from processes import STORIES
 from programs import (
+    ECHOING,
     FILES,
-    RECEIVING,
     SENDING,
+    SERVING,
     STDIN,
     Ended,
     Running,
@@ -182,7 +184,7 @@ def arguments_of(program: str) -> Iterator[list[str]]:
 
 def play(program: str, event: Event, running: Running) -> Ended:
     """Give a receiver what it waits for, and a server an end."""
-    if program in RECEIVING:
+    if program in SERVING:
         # Any line may be the one at which the program ends.
         with contextlib.suppress(EOFError):
             first_line = running.line()
@@ -198,8 +200,19 @@ def serve(
     program: str, event: Event, running: Running, first_line: str
 ) -> None:
     """Wait until a server is done with one connection."""
-    with contextlib.suppress(OSError):  # it may have closed it already
-        send_to(program, first_line, MESSAGE if event == Event() else LONG)
+    message = MESSAGE if event == Event() else LONG
+    if program in ECHOING:
+        with (
+            client_of(program, first_line) as client,
+            contextlib.suppress(OSError),  # it may have closed it already
+        ):
+            client.sendall(message)
+            client.shutdown(socket.SHUT_WR)
+            while client.recv(65536):
+                pass
+        return
+    with contextlib.suppress(OSError):
+        send_to(program, first_line, message)
     if event.call.endswith(".recv") and event.what == FAILS:
         running.complaint()
     else:

@@ -25,6 +25,7 @@ from peers import (
 )
 from programs import (
     DEADLINE,
+    ECHOING,
     FORKING,
     PROGRAMS,
     RECEIVING,
@@ -153,6 +154,8 @@ def play(
             assert taken_by(peer)
         if program in RECEIVING:
             receive(program, running, hold or bool)
+        elif program in ECHOING:
+            let_echo(program, running, hold or bool)
         return running.finish()
 
 
@@ -202,8 +205,20 @@ def receive(
         running.signal(signal.SIGINT)
 
 
+def let_echo(
+    program: str, running: Running, hold: Callable[[Running], object]
+) -> None:
+    first_line = running.line()
+    hold(running)
+    with client_of(program, first_line) as client:
+        hold(running)
+        client.sendall(b"one")
+        assert client.recv(3) == b"one"
+    running.signal(signal.SIGINT)
+
+
 def assert_nothing_happened(program: str, ended: Ended) -> None:
-    status = -signal.SIGINT if program in STREAM else 0
+    status = -signal.SIGINT if program in STREAM + ECHOING else 0
     assert (ended.status, ended.err) == (status, "")
 
 

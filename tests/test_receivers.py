@@ -258,6 +258,7 @@ class TestStreams:
             assert re.fullmatch(
                 rf"{program}: .*Connection reset by peer", running.complaint()
             )
+            assert running.line() == "Ending connection"
             send_to(program, first, b"two")
             assert running.line() == "-->two"
             end(program, running, first)

@@ -146,8 +146,8 @@ class TestServers:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             if program.startswith("inet_"):
                 assert "reset by peer" in running.complaint()
-            else:  # the UNIX domain knows no reset
-                assert running.line() == "Ending connection"
+            # The UNIX domain knows no reset.
+            assert running.line() == "Ending connection"
             send_to(program, first)
             end(program, running, first)
 

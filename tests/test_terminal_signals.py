@@ -25,7 +25,7 @@ from programs import (
     FILES,
     FINISHING,
     PROGRAMS,
-    RECEIVING,
+    SERVING,
     Running,
     Status,
     main_of,
@@ -36,8 +36,8 @@ from programs import (
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 READING = [p for p in PROGRAMS if re.search(r"\bstdin\b|\bopen\(0", source(p))]
-WAITING = sorted({*RECEIVING, *READING, *EXECUTING})
-WITH_A_FILE = [p for p in RECEIVING if "socket.AF_UNIX" in source(p)]
+WAITING = sorted({*SERVING, *READING, *EXECUTING})
+WITH_A_FILE = [p for p in SERVING if "socket.AF_UNIX" in source(p)]
 ECHOES = {b"", b"^C", b"^\\"}  # it may be lost when the program dies
 BASH = shutil.which("bash") or ""
 
@@ -138,7 +138,7 @@ def command_of(program: str) -> list[str]:
 
 def await_waiting(program: str, terminal: Terminal) -> None:
     """Wait until *program* has begun, and waits."""
-    if program not in RECEIVING:
+    if program not in SERVING:
         terminal.press("one\n")
         terminal.expect(rb"one\r\n")  # as the terminal echoes it
     terminal.expect(rb"\r\n")
