@@ -419,10 +419,20 @@ class LeftBehindError(AssertionError):
 
 
 def shown(output: bytes | str) -> str:
-    """Return output as a message shows it: its beginning and end, if long."""
-    text = ascii(output) if isinstance(output, bytes) else repr(output)
-    text = text.removeprefix("b")
-    return text if len(text) <= 600 else f"{text[:300]} ... {text[-300:]}"
+    """Return output as a message shows it: its beginning and end, if long.
+
+    More than one line of it is shown line by line.
+    """
+    if isinstance(output, bytes):
+        output = output.decode(errors="backslashreplace")
+    lines = output.splitlines(keepends=True) or [""]
+    texts = [
+        repr(line if len(line) <= 200 else f"{line[:90]} ... {line[-90:]}")
+        for line in lines
+    ]
+    if len(texts) > 20:
+        texts[10:-10] = [f"... {len(texts) - 20} lines more ..."]
+    return "\n    ".join(["", *texts] if len(texts) > 1 else texts)
 
 
 def in_words(ended: tuple[object, ...]) -> str:

@@ -203,8 +203,8 @@ def serve(
     message = MESSAGE if event == Event() else LONG
     if program in ECHOING:
         with (
-            client_of(program, first_line) as client,
             contextlib.suppress(OSError),  # it may have closed it already
+            client_of(program, first_line) as client,
         ):
             client.sendall(message)
             client.shutdown(socket.SHUT_WR)

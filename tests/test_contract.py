@@ -165,7 +165,8 @@ class TestName:
 class TestPlaces:
     @every_program
     def test_has_its_own_tests(self, program: str) -> None:
-        assert (ROOT / "tests" / f"test_{program}.py").exists()
+        if not (ROOT / "tests" / f"test_{program}.py").exists():
+            pytest.fail(f"tests/test_{program}.py is missing", pytrace=False)
 
     @every_program
     def test_has_a_page(self, program: str) -> None:
@@ -174,7 +175,12 @@ class TestPlaces:
             re.MULTILINE,
         )
         pages = (ROOT / "docs").rglob("*.md")
-        assert any(include.search(page.read_text("utf-8")) for page in pages)
+        if not any(include.search(page.read_text("utf-8")) for page in pages):
+            pytest.fail(
+                f"no page below docs includes ipc_examples/{program}.py, "
+                "by literalinclude",
+                pytrace=False,
+            )
 
 
 @every_program
