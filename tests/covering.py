@@ -9,8 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from typing import TYPE_CHECKING
 
 import coverage
+from processes import signals_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SAVE = signal.SIGUSR1
 
@@ -20,7 +25,8 @@ def will_save() -> None:
     current = coverage.Coverage.current()
     if not current:
         return
-    process, raise_signal = os.getpid(), signal.raise_signal
+    process = os.getpid()
+    raise_signal, sigwait = signal.raise_signal, signal.sigwait
 
     def save_and_stop(*_: object) -> None:
         if os.getpid() == process:
@@ -31,14 +37,30 @@ def will_save() -> None:
         current.save()
         raise_signal(number)
 
+    def wait_unasked(sigset: Iterable[int]) -> int:
+        """Wait as sigwait() does: to no avail a signal would interrupt it."""
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {SAVE})
+        try:
+            return sigwait(sigset)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
     signal.signal(SAVE, save_and_stop)
     signal.raise_signal = save_and_raise
+    signal.sigwait = wait_unasked
 
 
-def let_save(pid: int) -> None:
-    """Let a child of ours save, and wait until it has."""
-    if not coverage.Coverage.current():
+def let_save(pid: int, number: int) -> None:
+    """Let a child of ours save, if it would die of a signal, and wait for it.
+
+    One that blocks or handles the signal leaves, or raises it, by itself.
+    """
+    if not coverage.Coverage.current() or any(
+        number in signals_of(pid, what) for what in ("Blk", "Cgt", "Ign")
+    ):
         return
+    if SAVE not in signals_of(pid, "Cgt") - signals_of(pid, "Blk"):
+        return  # it is another program, by exec, or waits for signals
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, SAVE)
         os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)

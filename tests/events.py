@@ -6,6 +6,7 @@ import builtins
 import contextlib
 import errno
 import functools
+import itertools
 import os
 import selectors
 import signal
@@ -67,21 +68,24 @@ def events_of(program: str, *, child: bool) -> Iterator[Event]:
     if program in FORKING:
         yield Event("os.fork", LOSES_ALL, to_child=True)
         yield Event("os.fork", KILLED, to_child=True)
-    for call in sorted(calls_of(program)):
+    sides = {child, True} if program in FORKING else {False}
+    for call, to_child in itertools.product(
+        sorted(calls_of(program)), sorted(sides)
+    ):
         if call.rpartition(".")[2] not in CALLS or not hasattr(
             *owner_of(call)
         ):
             continue
         if program in HANDLING + EXECUTING:
-            yield Event(call, INTERRUPTED, child)
+            yield Event(call, INTERRUPTED, to_child)
         if owner_of(call) == (selectors.DefaultSelector, "select"):
-            yield Event(call, FINDS_NOTHING, child)
+            yield Event(call, FINDS_NOTHING, to_child)
         if call in {"os.waitpid", "signal.sigwait"}:
             continue  # a test that made them fail would leave children
-        if not (call == "os.fork" and child):
-            yield Event(call, FAILS, child)
+        if not (call == "os.fork" and to_child):
+            yield Event(call, FAILS, to_child)
         if "BlockingIOError" in source(program):
-            yield Event(call, WOULD_BLOCK, child)
+            yield Event(call, WOULD_BLOCK, to_child)
 
 
 def owner_of(call: str) -> tuple[Any, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from _signal import (  # type: ignore[import-not-found]
     getsignal,  # signal's makes enumerations, which takes long
     pthread_sigmask,
@@ -49,6 +50,7 @@ def visit_places(file: str, visit: Callable[[Place], None]) -> None:
                 visit(place)
         return trace
 
+    threading.settrace(trace)
     sys.settrace(trace)
 
 

@@ -54,7 +54,7 @@ def who_runs(
     for pid, state in members(group):
         role = "the parent" if pid == group else name_of(pid)
         line = f"process {pid}, {role}, {STATES.get(state, state)}"
-        if state in "RSD" and is_told(pid):
+        if state in "RSD" and TELL in signals_of(pid, "Cgt"):
             others += read_errors()
             os.kill(pid, TELL)
             told = read_errors()
@@ -83,15 +83,19 @@ def name_of(pid: int) -> str:
     return "a child"
 
 
-def is_told(pid: int) -> bool:
-    """Tell whether a process catches TELL, and does not die of it."""
+def signals_of(pid: int, what: str) -> set[int]:
+    """Return which signals a process blocks, catches or ignores.
+
+    :param what: "Blk", "Cgt" or "Ign"
+    """
     with (
         contextlib.suppress(OSError),
         open(f"/proc/{pid}/status", encoding="utf-8") as status,
     ):
-        caught = re.search(r"^SigCgt:\s*(\w+)$", status.read(), re.MULTILINE)
-        return bool(caught and int(caught[1], 16) >> (TELL - 1) & 1)
-    return False
+        mask = re.search(rf"^Sig{what}:\s*(\w+)$", status.read(), re.MULTILINE)
+        if mask:
+            return {n + 1 for n in range(64) if int(mask[1], 16) >> n & 1}
+    return set()
 
 
 def where(told: bytes) -> str:

@@ -291,7 +291,7 @@ class Running:
     def signal(self, number: int) -> None:
         """Send SIGINT to all, as ^C does; any other to the parent alone."""
         wait_until_blocked(self.pid)
-        let_save(self.pid)
+        let_save(self.pid, number)
         everybody = number == signal.SIGINT
         whom = "all of its processes" if everybody else "the parent"
         self.story.append(f"{signal_name(number)} was sent to {whom}")

@@ -123,8 +123,9 @@ def struck_at(program: str, visit: Visit, number: int) -> Ended | None:
             os.kill(os.getpid(), number)
         return True
 
-    kill = number == signal.SIGKILL
-    in_vain = visit.place.child or visit.event.call or kill
+    # Unless it comes to all of them, one may wait for another that it kills.
+    alone = visit.place.child or number == signal.SIGKILL
+    in_vain = (alone and number != signal.SIGINT) or visit.event.call
     for times in (1, 8, 64, 0) if in_vain else (0, 0, 0):  # if it was short
         ended, notes = visited(program, visit.event, hit, times=times)
         if notes:

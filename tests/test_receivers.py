@@ -171,7 +171,7 @@ class TestDatagrams:
             send_to(program, running.line(), b"x" * size)
             ended = running.finish()
         cut = f"{program}: cut to 1024 bytes\n"
-        assert ended == (0, "-->" + "x" * 1024 + "\n", cut)
+        assert ended == (1, "-->" + "x" * 1024 + "\n", cut)
 
     @every_datagram
     def test_one_is_enough(self, program: str) -> None:
@@ -291,6 +291,16 @@ class TestEnds:
             running.signal(number)
             assert running.finish() == (-number, "", "")
             assert client.recv(1) == b""
+
+    @pytest.mark.fault("a signal whose default action does nothing")
+    @every_unix
+    @pytest.mark.parametrize("number", STOPPING)
+    def test_even_as_process_1(self, program: str, number: int) -> None:
+        replace = {"signal.raise_signal": lambda _: None}
+        with Running(program, replace=replace) as running:
+            running.line()
+            running.signal(number)
+            assert running.finish() == (128 + number, "", "")
 
     @pytest.mark.fault("a signal that is ignored from the start, as by nohup")
     @every_unix

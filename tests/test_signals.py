@@ -45,11 +45,14 @@ if TYPE_CHECKING:
 
 INT, TERM, KILL = signal.SIGINT, signal.SIGTERM, signal.SIGKILL
 MOST = 3  # failures that one message shows
-OF_CHILD = r"\w+: child: .*\n|Traceback .*\n(?: .*\n)+\w+: .*\n"
+OF_CHILD = r"\w+: child: .*\n|(?:Traceback| |\w+Error: ).*\n"
 # What only others' peers and others' work bring about, or a closed stdin.
 NOT_STRUCK = re.compile(
     r"raise ConnectionError|for descriptor in rights:|os\.close\(descriptor\)"
-    r"|: cut to |parser\.error\(.* string|pass  # it takes the place of"
+    r"|raise ValueError\(\"with a timeout |# it kills all but process 1"
+    r"|raise ValueError\(f\"more than one line|raise ValueError\(f\"work\("
+    r"|# as a shell says of what it cannot execute|: cut to "
+    r"|parser\.error\(.* string|pass  # it takes the place of"
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
@@ -226,6 +229,11 @@ def faults_at(program: str, strikes: Strikes) -> Iterator[str]:
             os.unlink(name)
     for line in missed.keys() - hit:
         visit, number = missed[line]
+        if (
+            visit.effects.get(number, KILLS) == KILLS
+            and visit.event != Event()
+        ):
+            continue  # it was come to by chance, and the signal kills anyway
         came = "in none of several more runs did it come to this line again"
         yield account(program, visit, number, came)
 
