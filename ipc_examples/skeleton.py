@@ -62,6 +62,7 @@ def distribute(lines: Iterable[bytes], workers: int = 2) -> Iterator[bytes]:
     """
     team: list[Worker] = []
     owing: Owing = queue.SimpleQueue()  # who owes an answer, in order
+    print(end="", flush=True)  # or each would write what is still unwritten
     try:
         with ExitStack() as channels:
             team.extend(start_worker(channels) for _ in range(workers))
@@ -90,8 +91,8 @@ def feed(lines: Iterable[bytes], team: list[Worker], owing: Owing) -> None:
         for line, worker in zip(lines, itertools.cycle(team), strict=False):
             if b"\n" in line:
                 raise ValueError(f"more than one line: {line!r}")
-            owing.put(worker)
             worker.requests.sendall(line + b"\n")
+            owing.put(worker)
         owing.put(None)
     except Exception as error:
         owing.put(error)
@@ -107,8 +108,7 @@ def start_worker(channels: ExitStack) -> Worker:
     with child_end:
         requests = channels.enter_context(parent_end)
         answers = channels.enter_context(parent_end.makefile("rb"))
-        pid = os.fork()
-        if pid == 0:
+        if (pid := os.fork()) == 0:
             answer_and_exit(child_end, channels)
     return Worker(pid, requests, answers)
 
