@@ -105,10 +105,10 @@ def main() -> None:
     parser.add_argument("programs", metavar="PROG", nargs=2, type=shlex.split)
     if not all(programs := parser.parse_args().programs):
         parser.error("PROG is a command, not an empty string")
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) < 3:
-        pass  # it takes the place of a closed stream, as a pipe would have
-    os.close(descriptor)
     try:
+        while (descriptor := os.open(os.devnull, os.O_RDWR)) < 3:
+            pass  # it takes the place of a closed stream, as a pipe would
+        os.close(descriptor)
         status = run(*programs)
     except OSError as error:
         sys.exit(f"pipeline: {error}")
