@@ -15,6 +15,7 @@ import runpy
 import select
 import shlex
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -151,18 +152,23 @@ def main_of(
     return run
 
 
-def patience(program: str, *, failing: bool = True) -> dict[str, object]:
+def patience(program: str, times: int = 1) -> dict[str, object]:
     """Return what makes *program* wait less.
 
-    :param failing: whether it will wait in vain; if not, it gets more time,
-        however busy the machine is
+    :param times: how much patience it has, if it will wait in vain; 0 if not:
+        then it gets more time, however busy the machine is
     """
     module: Any = importlib.import_module(f"ipc_examples.{program}")
     if hasattr(module, "TRIES"):  # the first is always in vain
-        return {"TIMEOUT": 0.02, "TRIES": 5 if failing else 20}
-    if program in FORKING and failing and hasattr(module, "TIMEOUT"):
-        return {"TIMEOUT": 0.05}
-    return {}
+        return {"TIMEOUT": 0.02, "TRIES": 5 * min(times, 4) or 20}
+    timeout = getattr(module, "TIMEOUT", None)
+    if program not in FORKING or not times or timeout is None:
+        return {}
+    seconds = 0.05 * times
+    if isinstance(timeout, float):
+        return {"TIMEOUT": seconds}
+    microseconds = round(seconds * 1e6)
+    return {"TIMEOUT": struct.pack("ll", *divmod(microseconds, 1_000_000))}
 
 
 class Status(int):

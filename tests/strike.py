@@ -44,7 +44,7 @@ from programs import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-MESSAGE, LONG = b"one\0\x1b\0", b"one" * 400  # for those who receive
+MESSAGE, LONG = b"one\0\x1b\0", b"one" * 8000  # for those who receive
 NOTES = LAST + 1  # the descriptor of a file in which a process notes places
 STRUCK = b"struck\n"
 # What a signal does to a process.
@@ -155,8 +155,7 @@ def visited(
         wrong = event.what == WRONGLY_USED
         words = ["0"] * len(arguments) if wrong else arguments
         names = {
-            **little_patience(program, times),
-            "PAUSE": 0,
+            **patience(program, times),
             "RETRY_DELAY": 0,
         }
         main = main_of(program, *words, **names)
@@ -269,16 +268,6 @@ def watch_process_ids() -> None:
     os.fork, os.kill = fork_and_note, kill_or_tell
     for name in ("wait", "wait3", "wait4", "waitpid"):
         setattr(os, name, watch(getattr(os, name)))
-
-
-def little_patience(program: str, times: int) -> dict[str, Any]:
-    """Return what makes *program* wait less; 0 *times*: never in vain."""
-    less: dict[str, Any] = {**patience(program, failing=times > 0)}
-    if "TRIES" in less:
-        less["TRIES"] *= min(times, 4) or 1
-    elif "TIMEOUT" in less:
-        less["TIMEOUT"] *= times
-    return less
 
 
 def effect(number: int) -> str:
