@@ -18,6 +18,7 @@ Run it; each figure is the median of COUNT round trips::
 
 import argparse
 import os
+import re
 import signal
 import socket
 import struct
@@ -45,8 +46,7 @@ def measure(name: str, count: int) -> float:
     times = []
     with reader, writer:
         with child_end[0], child_end[1]:
-            child = os.fork()
-            if child == 0:
+            if (child := os.fork()) == 0:
                 echo_and_exit(child_end, (reader, writer))
         try:
             for _ in range(WARM_UP + count):
@@ -108,13 +108,13 @@ def main() -> None:
     """Print one line for each kind of channel."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ^C ends both at once
     parser = argparse.ArgumentParser(description="Time five channels.")
-    parser.add_argument("COUNT", type=int, nargs="?", default=2000)
-    if (count := parser.parse_args().COUNT) < 1:
-        parser.error(f"argument COUNT: {count} is less than one")
+    parser.add_argument("COUNT", nargs="?", default="2000")
+    if not re.fullmatch("[1-9][0-9]{0,6}", text := parser.parse_args().COUNT):
+        parser.error(f"argument COUNT: {text!r:.20} is not from 1 to 9999999")
     if hasattr(os, "sched_setaffinity"):  # on one processor, for all alike
         os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
     try:
-        costs = [measure(name, count) for name in CHANNELS]
+        costs = [measure(name, int(text)) for name in CHANNELS]
         print(f"{'':14}microseconds  relative")
         for name, cost in zip(CHANNELS, costs, strict=True):
             print(f"{name:14}{cost:12.1f}{cost / costs[0]:10.1f}", flush=True)
