@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
-from programs import Running, descriptors
+from programs import Running, assert_tells, descriptors, die, refusal
 
+from ipc_examples import pass_descriptor
 from ipc_examples.pass_descriptor import receive_descriptor, send_descriptor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Pair = tuple[socket.socket, socket.socket]
+NAME = "pass_descriptor"
+CONSTANTS = {
+    "MESSAGE": b"Half a league, half a league . . .\n",
+    "ROOM": 256,
+    "CLOSE_ON_EXEC": getattr(socket, "MSG_CMSG_CLOEXEC", 0),
+}
+REFUSED = "^the peer did not send one descriptor$"
+needs_credentials = pytest.mark.skipif(
+    not hasattr(socket, "SO_PASSCRED"), reason="only Linux has SO_PASSCRED"
+)
 
 
 @pytest.fixture
@@ -26,9 +38,16 @@ def pair() -> Iterator[Pair]:
 
 
 def test_prints_the_childs_file() -> None:
-    with Running("pass_descriptor") as running:
+    with Running(NAME) as running:
         line = "-->Half a league, half a league . . .\n"
         assert running.finish() == (0, line, "")
+
+
+def test_shows_each_line_of_the_file() -> None:
+    replace = {"MESSAGE": b"one\n\n\x1b[2J\n" * 1000}
+    with Running(NAME, replace=replace) as running:
+        out = "-->one\n-->\n-->\\x1b[2J\n" * 1000
+        assert running.finish() == (0, out, "")
 
 
 def test_the_new_descriptor_is_for_the_same_file(pair: Pair) -> None:
@@ -42,12 +61,58 @@ def test_the_new_descriptor_is_for_the_same_file(pair: Pair) -> None:
         os.close(received)
 
 
+@pytest.mark.skipif(
+    not hasattr(socket, "MSG_CMSG_CLOEXEC"),
+    reason="the system lacks MSG_CMSG_CLOEXEC",
+)
+def test_no_other_threads_child_can_inherit_it(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is closed on exec from the start, not from a moment later."""
+    flags = []
+    set_inheritable = os.set_inheritable
+
+    def look_and_set(descriptor: int, inheritable: bool) -> None:  # noqa: FBT001
+        flags.append(fcntl.fcntl(descriptor, fcntl.F_GETFD))
+        set_inheritable(descriptor, inheritable)
+
+    monkeypatch.setattr(os, "set_inheritable", look_and_set)
+    send_descriptor(pair[0], 0)
+    os.close(receive_descriptor(pair[1]))
+    assert flags == [fcntl.FD_CLOEXEC]
+
+
+def test_it_is_closed_on_exec_where_the_system_needs_a_second_call(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pass_descriptor, "CLOSE_ON_EXEC", 0)
+    send_descriptor(pair[0], 0)
+    received = receive_descriptor(pair[1])
+    assert not os.get_inheritable(received)
+    os.close(received)
+
+
+@needs_credentials
+def test_a_receiver_that_asks_for_credentials_gets_its_descriptor(
+    pair: Pair,
+) -> None:
+    one, other = pair
+    other.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    send_descriptor(one, 0)
+    received = receive_descriptor(other)
+    assert os.path.sameopenfile(received, 0)
+    os.close(received)
+
+
 @pytest.mark.fault("more descriptors in a message than expected")
-def test_more_than_one_is_refused_and_none_is_left_open(pair: Pair) -> None:
+@pytest.mark.parametrize("number", [2, 3, 50, 200])  # some fit, some do not
+def test_more_than_one_is_refused_and_none_is_left_open(
+    pair: Pair, number: int
+) -> None:
     one, other = pair
     before = descriptors()
-    socket.send_fds(one, [b"\0"], [0, 0, 0])
-    with pytest.raises(ConnectionError, match="did not send one descriptor"):
+    socket.send_fds(one, [b"\0"], [0] * number)
+    with pytest.raises(ConnectionError, match=REFUSED):
         receive_descriptor(other)
     assert descriptors() == before
 
@@ -56,26 +121,57 @@ def test_more_than_one_is_refused_and_none_is_left_open(pair: Pair) -> None:
 def test_none_is_refused(pair: Pair) -> None:
     one, other = pair
     one.sendall(b"\0")
-    with pytest.raises(ConnectionError, match="did not send one descriptor"):
+    with pytest.raises(ConnectionError, match=REFUSED):
         receive_descriptor(other)
 
 
 def test_the_end_is_refused(pair: Pair) -> None:
     one, other = pair
     one.close()
-    with pytest.raises(ConnectionError, match="did not send one descriptor"):
+    with pytest.raises(ConnectionError, match=REFUSED):
         receive_descriptor(other)
 
 
-@pytest.mark.skipif(
-    not hasattr(socket, "SO_PASSCRED"), reason="only Linux has SO_PASSCRED"
-)
+@needs_credentials
 @pytest.mark.fault("something else instead of a descriptor")
 def test_something_else_is_refused(pair: Pair) -> None:
     one, other = pair
     other.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-    send_descriptor(one, 0)
+    one.sendall(b"\0")
     before = descriptors()
-    with pytest.raises(ConnectionError, match="did not send one descriptor"):
+    with pytest.raises(ConnectionError, match=REFUSED):
         receive_descriptor(other)
     assert descriptors() == before
+
+
+def test_what_is_closed_cannot_be_sent(pair: Pair) -> None:
+    with open(os.devnull) as file:
+        descriptor = file.fileno()
+    with pytest.raises(OSError, match="Bad file descriptor$"):
+        send_descriptor(pair[0], descriptor)
+
+
+def test_reports_a_childs_mistake() -> None:
+    with Running(NAME, replace={"MESSAGE": "no bytes"}) as running:
+        ended = running.finish()
+    told = (
+        rf"{NAME}: child: TypeError\(.*\)\n"
+        rf"{NAME}: the peer did not send one descriptor\n"
+    )
+    assert_tells(ended, told, out="")
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [(die, -9), (lambda: os._exit(3), 3)]
+)
+def test_tells_how_the_child_ended(
+    end: Callable[[], object], status: int
+) -> None:
+    def send(connection: socket.socket) -> NoReturn:
+        with open(os.devnull) as file:
+            send_descriptor(connection, file.fileno())
+        end()
+        raise AssertionError
+
+    told = refusal(NAME, replace={"open_and_exit": send})
+    assert told == f"{NAME}: the child ended with status {status}\n"

@@ -7,11 +7,19 @@ from places import Place, visit_places
 from programs import (
     FILES,
     Running,
+    assert_tells,
+    but_in_child,
+    die,
     main_of,
+    refusal,
     source,
 )
 
 from ipc_examples.pipe import receive_from_child
+
+CONSTANTS = {
+    "MESSAGE": b"Bright star, would I were steadfast as thou art . . .\0"
+}
 
 
 def test_prints_what_the_child_wrote() -> None:
@@ -31,7 +39,14 @@ def test_receives_nothing() -> None:
         assert pipe.finish() == (0, "b''\n", "")
 
 
-def test_a_signal_does_not_wait_for_a_child_that_still_writes() -> None:
+def test_shows_each_message_on_a_line() -> None:
+    replace = {"MESSAGE": b"one\0\x1b[2J\0\0four\0"}
+    with Running("pipe", replace=replace) as running:
+        out = "-->one\n-->\\x1b[2J\n-->\n-->four\n"
+        assert running.finish() == (0, out, "")
+
+
+def test_a_child_that_still_writes_does_not_outlive_its_parent() -> None:
     reading = source("pipe").partition("source.read()")[0].count("\n") + 1
 
     def terminate(place: Place) -> None:
@@ -42,7 +57,21 @@ def test_a_signal_does_not_wait_for_a_child_that_still_writes() -> None:
         visit_places(str(FILES["pipe"]), terminate)
         main_of("pipe", MESSAGE=bytes(1_000_000))()  # more than a pipe holds
 
-    with Running(run) as running:
-        status, out, err = running.finish()
-    assert (status, out) == (128 + signal.SIGTERM, "")
-    assert err == "pipe: child: [Errno 32] Broken pipe\n"
+    with Running(run, name="pipe") as running:
+        ended = running.finish()
+    told = r"pipe: child: BrokenPipeError\(32, 'Broken pipe'\)\n"
+    assert_tells(ended, told, status=-signal.SIGTERM, out="")
+
+
+def test_reports_a_childs_mistake() -> None:
+    with Running("pipe", replace={"MESSAGE": "no bytes"}) as running:
+        ended = running.finish()
+    told = (
+        r"pipe: child: TypeError\(.*\)\npipe: the child ended with status 1\n"
+    )
+    assert_tells(ended, told, out="")
+
+
+def test_names_the_signal_that_ended_the_child() -> None:
+    told = refusal("pipe", replace={"os.fork": but_in_child(die)})
+    assert told == "pipe: the child ended with status -9\n"
