@@ -5,6 +5,19 @@ from peers import LOOPBACK
 
 from ipc_examples.inet_datagram_receive import receiver_at
 
+CONSTANTS = {"BUFFER_SIZE": 1024}
+HELP = """\
+usage: inet_datagram_receive.py [-h] [HOST]
+
+Receive one datagram.
+
+positional arguments:
+  HOST
+
+options:
+  -h, --help  show this help message and exit
+"""
+
 
 def test_each_receiver_has_a_port_of_its_own() -> None:
     with receiver_at(LOOPBACK) as one, receiver_at(LOOPBACK) as other:

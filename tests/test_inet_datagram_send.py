@@ -9,11 +9,28 @@ from programs import Running
 from ipc_examples import inet_datagram_send
 from ipc_examples.inet_datagram_send import send
 
+CONSTANTS = {
+    "MESSAGE": b"The sea is calm tonight, the tide is full . . .\0",
+    "TIMEOUT": 0.1,
+}
+HELP = """\
+usage: inet_datagram_send.py [-h] HOST PORT
+
+Send one datagram.
+
+positional arguments:
+  HOST
+  PORT
+
+options:
+  -h, --help  show this help message and exit
+"""
+
 
 def test_an_answer_ends_the_wait_for_a_refusal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(inet_datagram_send, "PATIENCE", None)  # for ever
+    monkeypatch.setattr(inet_datagram_send, "TIMEOUT", None)  # for ever
     with (
         peer_of("inet_datagram_send") as (peer, [host, port]),
         Running(lambda: send(host, int(port), b"who?")) as running,
@@ -27,7 +44,7 @@ def test_an_answer_ends_the_wait_for_a_refusal(
 def test_a_refusal_ends_the_wait_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(inet_datagram_send, "PATIENCE", None)
+    monkeypatch.setattr(inet_datagram_send, "TIMEOUT", None)
     with (
         nobody_for("inet_datagram_send") as [host, port],
         pytest.raises(ConnectionRefusedError),
@@ -38,7 +55,7 @@ def test_a_refusal_ends_the_wait_at_once(
 def test_reports_a_datagram_that_is_too_large() -> None:
     with (
         peer_of("inet_datagram_send") as (_, [host, port]),
-        pytest.raises(OSError, match="Message too long"),
+        pytest.raises(OSError, match="Message too long$"),
     ):
         send(host, int(port), bytes(65508))
 
@@ -58,3 +75,20 @@ def test_the_first_refusal_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         )
         with pytest.raises(ConnectionRefusedError):
             send(host, int(port), b"who?")
+
+
+def test_waits_for_a_refusal_as_long_as_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waited = []
+    settimeout = socket.socket.settimeout
+
+    def note_and_set(sender: socket.socket, seconds: float) -> None:
+        waited.append(seconds)
+        settimeout(sender, seconds)
+
+    monkeypatch.setattr(socket.socket, "settimeout", note_and_set)
+    with peer_of("inet_datagram_send") as (_, [host, port]):
+        waited.clear()  # what the peer waits
+        send(host, int(port), b"who?")
+    assert waited == [0.1]

@@ -1,9 +1,23 @@
 from __future__ import annotations
 
+import signal
+
 from peers import client_of, send_to
 from programs import Running
 
 NAME = "inet_stream_accept"
+CONSTANTS = {"BUFFER_SIZE": 8192, "RETRY_DELAY": 1.0}
+HELP = """\
+usage: inet_stream_accept.py [-h] [HOST]
+
+Print what clients send.
+
+positional arguments:
+  HOST
+
+options:
+  -h, --help  show this help message and exit
+"""
 
 
 def test_a_silent_client_holds_up_the_next() -> None:
@@ -18,4 +32,4 @@ def test_a_silent_client_holds_up_the_next() -> None:
         assert running.line() == "Ending connection"
         assert running.line() == "-->two"
         assert running.line() == "Ending connection"
-        assert running.interrupt() == (130, "", "")
+        assert running.interrupt() == (-signal.SIGINT, "", "")

@@ -7,6 +7,20 @@ from programs import Running
 
 from ipc_examples.inet_stream_connect import send
 
+CONSTANTS = {"MESSAGE": b"Half a league, half a league . . .\0"}
+HELP = """\
+usage: inet_stream_connect.py [-h] HOST PORT
+
+Send one message.
+
+positional arguments:
+  HOST
+  PORT
+
+options:
+  -h, --help  show this help message and exit
+"""
+
 
 def test_sends_all_of_much() -> None:
     message = bytes(10_000_000)

@@ -7,6 +7,20 @@ from programs import refusal
 from ipc_examples.unix_datagram_send import send
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
+CONSTANTS = {
+    "MESSAGE": b"The sea is calm tonight, the tide is full . . .\0"
+}
+HELP = """\
+usage: unix_datagram_send.py [-h] PATH
+
+Send one datagram.
+
+positional arguments:
+  PATH
+
+options:
+  -h, --help  show this help message and exit
+"""
 
 
 def test_sends_one_datagram_a_call() -> None:

@@ -9,6 +9,18 @@ from programs import Running
 from ipc_examples.unix_stream_connect import send
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
+CONSTANTS = {"MESSAGE": b"Half a league, half a league . . .\0"}
+HELP = """\
+usage: unix_stream_connect.py [-h] PATH
+
+Send one message.
+
+positional arguments:
+  PATH
+
+options:
+  -h, --help  show this help message and exit
+"""
 
 
 def test_sends_all_of_much() -> None:
