@@ -262,7 +262,7 @@ class TestFalseAlarms:
             raise InterruptedError(listener.getblocking())
 
         monkeypatch.setattr(selectors.DefaultSelector, "select", select)
-        with listener, pytest.raises(InterruptedError, match="^False$"):
+        with listener, pytest.raises(InterruptedError, match=r"^False$"):
             serve(listener)
 
     def test_cannot_block(self) -> None:

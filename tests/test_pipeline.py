@@ -98,7 +98,6 @@ def test_an_endless_first_ends_with_the_second() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.fault("SIGPIPE at its default, and ignored")
 @pytest.mark.parametrize("ignored", [False, True])
 def test_both_find_sigpipe_at_its_default(*, ignored: bool) -> None:
     ended = subprocess.run(

@@ -7,6 +7,7 @@ from programs import Running
 
 from ipc_examples import ten_calls
 
+CONSTANTS = {"PARTS": [b"Half ", b"a league"], "BUFFER_SIZE": 1024}
 PARTS = [b"Half ", b"a ", b"league"]
 
 

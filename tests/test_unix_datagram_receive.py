@@ -65,7 +65,9 @@ def test_needs_the_file_that_it_has_to_remove() -> None:
 
     with Running(remove_before, name=NAME) as running:
         ended = running.finish()
-    told = rf"{NAME}: socket: \[Errno 2\] No such file or directory: 'socket'\n"
+    told = (
+        rf"{NAME}: socket: \[Errno 2\] No such file or directory: 'socket'\n"
+    )
     assert_tells(ended, told, out="")
 
 

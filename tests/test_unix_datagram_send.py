@@ -7,9 +7,7 @@ from programs import refusal
 from ipc_examples.unix_datagram_send import send
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
-CONSTANTS = {
-    "MESSAGE": b"The sea is calm tonight, the tide is full . . .\0"
-}
+CONSTANTS = {"MESSAGE": b"The sea is calm tonight, the tide is full . . .\0"}
 HELP = """\
 usage: unix_datagram_send.py [-h] PATH
 
