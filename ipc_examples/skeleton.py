@@ -26,10 +26,10 @@ import queue
 import signal
 import socket
 import sys
-import threading
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from threading import Thread
 from typing import BinaryIO, NamedTuple, NoReturn
 
 
@@ -63,11 +63,11 @@ def distribute(lines: Iterable[bytes], workers: int = 2) -> Iterator[bytes]:
     team: list[Worker] = []
     owing: Owing = queue.SimpleQueue()  # who owes an answer, in order
     print(end="", flush=True)  # or each would write what is still unwritten
-    try:
-        with ExitStack() as channels:
+    with ExitStack() as channels:
+        try:
             team.extend(start_worker(channels) for _ in range(workers))
-            feeding = (lines, team, owing)  # forks are over: threads may start
-            threading.Thread(target=feed, args=feeding, daemon=True).start()
+            # The forks are over: now a thread may start.
+            Thread(target=feed, args=(lines, team, owing), daemon=True).start()
             while worker := owing.get():
                 if isinstance(worker, Exception):
                     raise worker
@@ -75,12 +75,13 @@ def distribute(lines: Iterable[bytes], workers: int = 2) -> Iterator[bytes]:
                 if not answer.endswith(b"\n"):
                     raise ChildProcessError(f"worker {worker.pid} is silent")
                 yield answer.removesuffix(b"\n")
-    except BaseException:
-        for worker in team:
-            os.kill(worker.pid, signal.SIGTERM)
-        raise
-    finally:  # the channels are closed, which tells the workers to end
-        statuses = [os.waitpid(worker.pid, 0)[1] for worker in team]
+        except BaseException:
+            for worker in team:
+                os.kill(worker.pid, signal.SIGTERM)
+            raise
+        finally:
+            channels.close()  # which tells the workers to end
+            statuses = [os.waitpid(worker.pid, 0)[1] for worker in team]
     if any(statuses):
         raise ChildProcessError("a worker failed")
 

@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pytest
 from programs import (
@@ -17,6 +17,7 @@ from programs import (
     descriptors,
     main_of,
     refusal,
+    wait_until_blocked,
 )
 
 from ipc_examples import skeleton
@@ -43,7 +44,7 @@ class Typist:
     def __init__(self) -> None:
         self.inlet, self.keyboard = os.pipe()
 
-    def __enter__(self) -> Typist:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -96,15 +97,20 @@ def test_answers_each_line_before_the_next_is_typed() -> None:
         assert running.finish() == (0, "FIVE\n", "")
 
 
-def test_answers_are_for_who_asks_for_them() -> None:
+def test_who_wants_no_more_answers_ends_busy_workers_quietly() -> None:
     """There is no end to the lines; those that are needed are taken."""
+    kill = os.kill
+
+    def kill_when_idle(pid: int, number: int) -> None:
+        wait_until_blocked(pid)  # it has answers to hand over, or ends
+        kill(pid, number)
 
     def take_some() -> None:
         answers = distribute(itertools.repeat(b"one"))
         print(*itertools.islice(answers, 5))
         answers.close()  # type: ignore[attr-defined]
 
-    with Running(take_some) as running:
+    with Running(take_some, replace={"os.kill": kill_when_idle}) as running:
         assert running.finish() == (0, "b'ONE' " * 4 + "b'ONE'\n", "")
 
 
