@@ -5,7 +5,6 @@ from peers import LOOPBACK
 
 from ipc_examples.inet_datagram_receive import receiver_at
 
-CONSTANTS = {"BUFFER_SIZE": 1024}
 HELP = """\
 usage: inet_datagram_receive.py [-h] [HOST]
 

@@ -6,7 +6,7 @@ from peers import client_of, send_to
 from programs import Running
 
 NAME = "inet_stream_accept"
-CONSTANTS = {"BUFFER_SIZE": 8192, "RETRY_DELAY": 1.0}
+CONSTANTS = {"BUFFER_SIZE": 16384, "RETRY_DELAY": 1.0}
 HELP = """\
 usage: inet_stream_accept.py [-h] [HOST]
 

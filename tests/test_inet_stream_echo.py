@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 NAME = "inet_stream_echo"
-CONSTANTS = {"BUFFER_SIZE": 8192, "LIMIT": 65536, "RETRY_DELAY": 1.0}
+CONSTANTS = {"BUFFER_SIZE": 16384, "LIMIT": 65536, "RETRY_DELAY": 1.0}
 HELP = """\
 usage: inet_stream_echo.py [-h] [HOST]
 

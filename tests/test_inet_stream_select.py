@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 NAME = "inet_stream_select"
-CONSTANTS = {"BUFFER_SIZE": 8192, "IDLE": 5.0, "RETRY_DELAY": 1.0}
+CONSTANTS = {"BUFFER_SIZE": 16384, "IDLE": 5.0, "RETRY_DELAY": 1.0}
 HELP = """\
 usage: inet_stream_select.py [-h] [HOST]
 

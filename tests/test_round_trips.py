@@ -27,7 +27,7 @@ NAME = "round_trips"
 CONSTANTS = {
     "CHANNELS": ("pipe", "UNIX stream", "UNIX datagram", "UDP", "TCP"),
     "MESSAGE": bytes(64),
-    "WARM_UP": 10,
+    "WARM_UP": 1,
     "TIMEOUT": struct.pack("ll", 10, 0),
 }
 HELP = """\

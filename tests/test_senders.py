@@ -269,7 +269,14 @@ class TestPorts:
             "1.0",
             " 1",
             "\N{FULLWIDTH DIGIT ONE}",
+            "\N{ARABIC-INDIC DIGIT ONE}\N{ARABIC-INDIC DIGIT TWO}",
             "1_0",
+            "+1",
+            "1\n",
+            "0x50",
+            "000001",
+            "100000",
+            pytest.param("9" * 5000, id="5000 digits"),
         ],
     )
     def test_are_from_1_to_65535(self, program: str, port: str) -> None:
@@ -280,5 +287,5 @@ class TestPorts:
         assert usage == f"usage: {program}.py [-h] HOST PORT"
         assert error == (
             f"{program}.py: error: argument PORT: "
-            f"{port!r} is not from 1 to 65535"
+            f"{port!r:.20} is not from 1 to 65535"
         )

@@ -12,7 +12,6 @@ from ipc_examples import unix_datagram_receive
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 NAME = "unix_datagram_receive"
-CONSTANTS = {"BUFFER_SIZE": 1024}
 HELP = """\
 usage: unix_datagram_receive.py [-h] [PATH]
 

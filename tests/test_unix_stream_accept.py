@@ -13,7 +13,7 @@ from ipc_examples.unix_stream_accept import receive
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 NAME = "unix_stream_accept"
-CONSTANTS = {"BUFFER_SIZE": 8192, "RETRY_DELAY": 1.0}
+CONSTANTS = {"BUFFER_SIZE": 16384, "RETRY_DELAY": 1.0}
 HELP = """\
 usage: unix_stream_accept.py [-h] [PATH]
 
