@@ -11,7 +11,14 @@ import socket
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
-from programs import DEADLINE, SENDING, assert_idle, command_line, named
+from programs import (
+    DEADLINE,
+    ECHOING,
+    SENDING,
+    assert_idle,
+    command_line,
+    named,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,6 +151,21 @@ def end(
     with client_of(program, first, host) as last:
         last.sendall(b"last")
         assert running.line() == "-->last"
+        assert running.interrupt() == (-signal.SIGINT, "", "")
+
+
+def speak_and_end(
+    program: str, running: Running, first: str, host: str = LOOPBACK
+) -> None:
+    """See that *program* serves who speaks to it at *host*, and end it."""
+    if program not in ECHOING:
+        send_to(program, first, b"one", host=host)
+        assert running.line() == "-->one"
+        end(program, running, first, host)
+        return
+    with client_of(program, first, host) as client:
+        client.sendall(b"one")
+        assert client.recv(3) == b"one"
         assert running.interrupt() == (-signal.SIGINT, "", "")
 
 

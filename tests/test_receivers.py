@@ -22,10 +22,12 @@ from peers import (
     needs_ipv6,
     resolver,
     send_to,
+    speak_and_end,
 )
 from places import STOPPING
 from programs import (
     RECEIVING,
+    SERVING,
     Running,
     as_nobody,
     assert_idle,
@@ -45,11 +47,14 @@ INET = [p for p in RECEIVING if p.startswith("inet_")]
 INET_STREAM = [p for p in STREAM if p in INET]
 ELSEWHERE = "192.0.2.1"  # an address of no machine
 
+every_server = pytest.mark.parametrize("program", SERVING)
 every_receiver = pytest.mark.parametrize("program", RECEIVING)
 every_stream = pytest.mark.parametrize("program", STREAM)
 every_datagram = pytest.mark.parametrize("program", DATAGRAM)
 every_unix = pytest.mark.parametrize("program", UNIX)
-every_inet = pytest.mark.parametrize("program", INET)
+every_host = pytest.mark.parametrize(
+    "program", [p for p in SERVING if p.startswith("inet_")]
+)
 
 
 def first_line(program: str, path: str = "socket") -> str:
@@ -265,13 +270,13 @@ class TestStreams:
 
 
 class TestEnds:
-    @every_receiver
+    @every_server
     def test_quietly_by_control_c(self, program: str) -> None:
         with Running(program) as running:
             running.line()
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
-    @every_receiver
+    @every_server
     @pytest.mark.parametrize("number", STOPPING)
     def test_by_the_signal(self, program: str, number: int) -> None:
         with Running(program) as running:
@@ -445,7 +450,7 @@ class TestPaths:
 
 @pytest.mark.slow
 class TestHosts:
-    @every_inet
+    @every_host
     @pytest.mark.parametrize(
         ("host", "reached_at"),
         [
@@ -460,11 +465,9 @@ class TestHosts:
     ) -> None:
         with Running(program, host) as running:
             first = running.line()
-            send_to(program, first, b"one", host=reached_at)
-            assert running.line() == "-->one"
-            end(program, running, first, reached_at)
+            speak_and_end(program, running, first, reached_at)
 
-    @every_inet
+    @every_host
     def test_default_to_the_loopback(self, program: str) -> None:
         with Running(program) as running:
             first = running.line()
@@ -473,7 +476,7 @@ class TestHosts:
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
     @pytest.mark.fault("a host of whose addresses the first cannot be had")
-    @every_inet
+    @every_host
     @pytest.mark.parametrize(
         ("hosts", "reached_at"),
         [
@@ -489,21 +492,17 @@ class TestHosts:
         replace = resolver(*hosts)
         with Running(program, "localhost", replace=replace) as running:
             first = running.line()
-            send_to(program, first, b"one", host=reached_at)
-            assert running.line() == "-->one"
-            end(program, running, first, reached_at)
+            speak_and_end(program, running, first, reached_at)
 
     @pytest.mark.fault("IPv6 absent")
-    @every_inet
+    @every_host
     def test_are_tried_without_ipv6(self, program: str) -> None:
         replace = resolver("::1", LOOPBACK) | IPV6_ABSENT
         with Running(program, "localhost", replace=replace) as running:
             first = running.line()
-            send_to(program, first, b"one")
-            assert running.line() == "-->one"
-            end(program, running, first)
+            speak_and_end(program, running, first)
 
-    @every_inet
+    @every_host
     @pytest.mark.parametrize(
         ("hosts", "why"),
         [
@@ -519,7 +518,7 @@ class TestHosts:
         assert why in refusal(program, "localhost", replace=replace)
 
     @pytest.mark.fault("a host that is not this machine")
-    @every_inet
+    @every_host
     @pytest.mark.parametrize(
         ("host", "why"),
         [
@@ -534,7 +533,7 @@ class TestHosts:
         assert why in refusal(program, host)
 
     @pytest.mark.fault("a host that nobody knows")
-    @every_inet
+    @every_host
     def test_must_be_known(self, program: str) -> None:
         host = "nowhere.invalid"
         error = refusal(program, host, replace=NAMES_UNKNOWN)
