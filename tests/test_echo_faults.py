@@ -161,7 +161,7 @@ def test_deaf_peer(program: str) -> None:
 @every_server
 def test_many_at_once(program: str) -> None:
     together = threading.Barrier(MANY, timeout=DEADLINE)
-    wrong = []
+    wrong: list[int] = []
 
     def speak(number: int) -> None:
         data = str(number).encode()

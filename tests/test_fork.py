@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-
 from programs import Running, assert_tells, but_in_child, die, refusal
 
 from ipc_examples.fork import add_one_in_child

@@ -55,7 +55,7 @@ def test_a_refusal_ends_the_wait_at_once(
 def test_reports_a_datagram_that_is_too_large() -> None:
     with (
         peer_of("inet_datagram_send") as (_, [host, port]),
-        pytest.raises(OSError, match="Message too long$"),
+        pytest.raises(OSError, match=r"Message too long$"),
     ):
         send(host, int(port), bytes(65508))
 

@@ -147,7 +147,7 @@ def test_something_else_is_refused(pair: Pair) -> None:
 def test_what_is_closed_cannot_be_sent(pair: Pair) -> None:
     with open(os.devnull) as file:
         descriptor = file.fileno()
-    with pytest.raises(OSError, match="Bad file descriptor$"):
+    with pytest.raises(OSError, match=r"Bad file descriptor$"):
         send_descriptor(pair[0], descriptor)
 
 

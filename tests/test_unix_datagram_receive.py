@@ -6,9 +6,7 @@ import socket
 
 import pytest
 from peers import send_to
-from programs import Running, assert_tells
-
-from ipc_examples import unix_datagram_receive
+from programs import Running, assert_tells, main_of
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 NAME = "unix_datagram_receive"
@@ -59,8 +57,7 @@ def test_needs_the_file_that_it_has_to_remove() -> None:
             os.unlink(path)
 
         socket.socket.bind = bind_and_remove  # type: ignore[assignment,method-assign]
-        unix_datagram_receive.sys.argv = [f"{NAME}.py"]
-        unix_datagram_receive.main()
+        main_of(NAME)()
 
     with Running(remove_before, name=NAME) as running:
         ended = running.finish()
