@@ -114,7 +114,7 @@ class Interpreter:
             self.start(number, call)
         if call.line is not None:
             self.lines[number] = call.line
-        step = Step(number, call.name, self.lines[number])
+        step = Step(number, call.name, self.lines[number], thread=call.thread)
         if call.result is not None and call.result < 0:
             step.error = call.rest.partition(" ")[0]
         if self.fill(step, call):
@@ -217,6 +217,12 @@ class Interpreter:
         step.table = dict.fromkeys(self.tables[step.process])
         self.ended[self.traced[step.process].pid] = len(self.steps)
 
+    def on_killed(self, step: Step, call: Call) -> bool:
+        if self.traced[step.process].pid in self.ended:
+            return False  # another of its threads
+        self.on_exit(step, call)
+        return True
+
     def on_wait(self, step: Step, call: Call) -> bool:
         if call.result not in self.ended:
             return False
@@ -239,6 +245,13 @@ class Interpreter:
         step.detail = str(call.result)
         if step.on and call.result is not None:
             self.open(step, call.result, step.on, call)
+
+    def on_fcntl(self, step: Step, call: Call) -> bool:
+        if "F_DUPFD" not in call.arguments:
+            return False
+        step.call = "dup"
+        self.on_dup2(step, call)
+        return True
 
     def on_pipe(self, step: Step, call: Call) -> None:
         new = self.new("pipe")
@@ -536,6 +549,8 @@ def comparable(recording: Recording) -> object:
     for number, step in enumerate(recording.steps):
         if not step.call.startswith("SIG"):
             order[step.process].append(number)
+    for numbers in order:  # nor the order between threads
+        numbers.sort(key=lambda number: recording.steps[number].thread)
     order = [[*waits_by_child(recording, numbers)] for numbers in order]
     place = {
         number: (process, index)

@@ -48,6 +48,7 @@ CALLS = (
     "epoll_wait",
     "execve",
     "exit_group",
+    "fcntl",
     "fork",
     "getsockname",
     "kill",
@@ -83,6 +84,7 @@ LINE = re.compile(
     r"(?P<result>-?\d+|\?)(?P<rest>.*)"
 )
 SIGNAL = re.compile(r"(?P<start>\d+\.\d+) --- (?P<signal>SIG\w+) .*---")
+DEATH = re.compile(r"(?P<start>\d+\.\d+) \+\+\+ killed by (?P<signal>\w+)\b.*")
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 DESCRIPTOR = re.compile(r"(\d+)<")
 NAMED = re.compile(r'(\d+<[\w-]+:\[)[^]]*"[^]]*(\])')  # by strace, not by us
@@ -103,6 +105,7 @@ class Call:
     rest: str = ""
     line: int | None = None
     end: float = math.inf
+    thread: int = 0
 
     @property
     def broken_off(self) -> bool:
@@ -163,6 +166,8 @@ def as_call(row: str) -> Call | None:
     """Return what a row of strace's output shows, if that is a call."""
     if match := SIGNAL.fullmatch(row):
         return Call(float(match["start"]), match["signal"])
+    if match := DEATH.fullmatch(row):
+        return Call(float(match["start"]), "killed", match["signal"])
     if match := LINE.fullmatch(row):
         return Call(
             float(match["start"]),
@@ -175,7 +180,11 @@ def as_call(row: str) -> Call | None:
 
 
 def in_order(traced: list[Traced]) -> list[Traced]:
-    """Sort processes by the time at which they were started or forked."""
+    """Sort processes by the time at which they were started or forked.
+
+    What a process's threads did, it did itself.
+    """
+    traced = without_threads(traced)
     forks = {
         call.result: call.start
         for each in traced
@@ -185,6 +194,23 @@ def in_order(traced: list[Traced]) -> list[Traced]:
     return sorted(
         traced, key=lambda each: forks.get(each.pid, each.calls[0].start)
     )
+
+
+def without_threads(traced: list[Traced]) -> list[Traced]:
+    """Add the calls of each thread to those of its process."""
+    owners = {
+        call.result: each
+        for each in traced
+        for call in each.calls
+        if "CLONE_THREAD" in call.arguments
+    }
+    calls = {each.pid: each.calls for each in traced}
+    for number, (thread, owner) in enumerate(owners.items(), start=1):
+        own = calls.get(thread or 0, [])
+        for call in own:
+            call.thread = number
+        owner.calls = sorted(owner.calls + own, key=lambda call: call.start)
+    return [each for each in traced if each.pid not in owners]
 
 
 def command() -> list[str]:

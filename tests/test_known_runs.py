@@ -25,8 +25,8 @@ HEARD = "recvfrom4 write1 recvfrom4 write1 close4"
 # The calls of each process, each with the descriptor that it is about.
 CALLS = {
     "datagram_request": {
-        "parent": "start socket bind3 fork socket connect4 poll sendto4 poll"
-        " write1 poll sendto4 poll recvmsg4 write1 close4 wait close3 exit",
+        "parent": "start socket bind3 fork close3 socket connect3 poll sendto3"
+        " poll write1 poll sendto3 poll recvmsg3 write1 close3 wait exit",
         "child": "poll recvfrom3 poll recvfrom3 poll sendto3 exit",
     },
     "fork": {
@@ -34,14 +34,14 @@ CALLS = {
         "child": "write1 exit",
     },
     "inet_datagrams": {
-        "inet_datagram_receive": "start socket bind3 write1 recvmsg3 write1"
-        " close3 exit",
+        "inet_datagram_receive": "start socket bind3 dup3 close3 write1 recvmsg4"
+        " write1 close4 exit",
         "inet_datagram_send": "start socket connect3 sendto3 poll close3 exit",
     },
     "inet_stream_echo": {
         "inet_stream_echo": f"{OPEN_LISTENER} epoll_create epoll_ctl4"
         " epoll_wait accept3 epoll_ctl4 epoll_wait recvfrom5 sendto5"
-        " epoll_wait recvfrom5 epoll_ctl4 close5 epoll_wait",
+        " epoll_wait recvfrom5 epoll_ctl4 close5 epoll_wait killed",
         "Client": "start socket connect3 sendto3 shutdown3 recvfrom3"
         " recvfrom3 write1 close3 exit",
     },
@@ -50,20 +50,20 @@ CALLS = {
         " epoll_wait accept3 epoll_ctl4 epoll_wait accept3 epoll_ctl4"
         " epoll_wait recvfrom6 write1 epoll_wait recvfrom6 write1 epoll_ctl4"
         " close6 epoll_wait recvfrom5 write1 epoll_ctl4 close5 epoll_wait"
-        " close3 close4 exit",
+        " killed",
         "Silent client": "start socket connect3 write1 read0 close3 exit",
         "inet_stream_connect": CLIENT,
     },
     "inet_streams": {
         "inet_stream_accept": f"{OPEN_LISTENER} accept3 {HEARD}"
-        f" accept3 {HEARD} close3 exit",
+        f" accept3 {HEARD} killed",
         "inet_stream_connect 1": CLIENT,
         "inet_stream_connect 2": CLIENT,
     },
     "out_of_band": {
         "parent": "start socket bind3 listen3 fork poll accept3 sendto4"
-        " select recvfrom4 write1 write1 recvfrom4 recvfrom4 write1 close4"
-        " close3 wait exit",
+        " select recvfrom4 recvfrom4 recvfrom4 close4 close3 wait write1 write1"
+        " write1 exit",
         "child": "close3 socket connect3 recvfrom3 sendto3 sendto3 close3"
         " exit",
     },
@@ -90,25 +90,27 @@ CALLS = {
         " exit",
     },
     "round_trips": {
-        "parent": "start pipe pipe fork close4 close5 write6 read3 wait close3"
-        " close6"
-        " socketpair fork close4 write3 read3 wait close3"
-        " socketpair fork close4 write3 read3 wait close3"
-        " socket socket bind4 connect3 connect4 fork close4 write3 read3 wait"
-        " close3"
+        "parent": "start"
+        " pipe pipe fork close4 close5"
+        " write6 read3 write6 read3 kill wait close6 close3"
+        " socketpair fork close4 write3 read3 write3 read3 kill wait close3"
+        " socketpair fork close4 write3 read3 write3 read3 kill wait close3"
+        " socket socket bind4 connect3 connect4 fork close4"
+        " write3 read3 write3 read3 kill wait close3"
         " socket bind3 listen3 socket connect4 accept3 close3 fork close5"
-        " write4 read4 wait close4"
+        " write4 read4 write4 read4 kill wait close4"
         " write1 write1 write1 write1 write1 write1 exit",
-        "child 1": "close3 close6 read5 write4 exit",
-        "child 2": "close3 read4 write4 exit",
-        "child 3": "close3 read4 write4 exit",
-        "child 4": "close3 read4 write4 exit",
-        "child 5": "close4 read5 write5 exit",
+        "child 1": "close3 close6 read5 write4 read5 write4 killed",
+        "child 2": "close3 read4 write4 read4 write4 read4 killed",
+        "child 3": "close3 read4 write4 read4 write4 read4 killed",
+        "child 4": "close3 read4 write4 read4 write4 read4 killed",
+        "child 5": "close4 read5 write5 read5 write5 read5 killed",
     },
     "skeleton": {
-        "parent": "start read0 read0 socketpair fork close4 socketpair fork"
-        " close5 sendto3 sendto4 recvfrom3 recvfrom4 close4 close3 wait wait"
-        " write1 exit",
+        # The second thread reads and hands on.
+        "parent": "start socketpair fork close4 socketpair fork close5"
+        " recvfrom3 write1 recvfrom4 write1 close4 close3 wait wait exit"
+        " read0 sendto3 sendto4 read0",
         "child 1": "close3 recvfrom4 sendto4 recvfrom4 exit",
         "child 2": "close4 close3 recvfrom5 sendto5 recvfrom5 exit",
     },
@@ -126,12 +128,11 @@ CALLS = {
     },
     "unix_datagrams": {
         "unix_datagram_receive": "start socket bind3 write1 recvmsg3 write1"
-        " unlink close3 exit",
+        " close3 unlink exit",
         "unix_datagram_send": "start socket sendto3 close3 exit",
     },
     "unix_streams": {
-        "unix_stream_accept": f"{OPEN_LISTENER} accept3 {HEARD}"
-        " unlink close3 exit",
+        "unix_stream_accept": f"{OPEN_LISTENER} accept3 {HEARD} unlink killed",
         "unix_stream_connect": CLIENT,
     },
 }
@@ -145,6 +146,7 @@ THERE_AND_BACK = [
     (process, round_trips.MESSAGE)
     for child in range(1, 6)
     for process in (f"child {child}", "parent")
+    for _ in range(2)
 ]
 
 # What lies in the queue when a process takes something out of it.
@@ -166,8 +168,11 @@ WAITING = {
     "pass_descriptor": [("parent", b"\0")],
     "peek": [
         ("peek", FIRST + SECOND + THIRD),
+        ("peek", FIRST[4:] + SECOND + THIRD),
         ("peek", SECOND + THIRD),
+        ("peek", SECOND[4:] + THIRD),
         ("peek", THIRD),
+        ("peek", THIRD[4:]),
     ],
     "pipe": [("parent", pipe.MESSAGE)],
     "pipeline": [("child 2", b"one\ntwo\n")],
@@ -199,7 +204,7 @@ class TestRun:
         calls = {
             process: " ".join(
                 f"{step.call}{'' if step.fd is None else step.fd}"
-                for step in made.steps
+                for step in sorted(made.steps, key=lambda step: step.thread)
                 if step.process == number and not step.call.startswith("SIG")
             )
             for number, process in enumerate(Words(made).processes)

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from drawing import CHARACTER, Drawing
+from recording import ENDING
 from wording import READING, WITH_DETAIL, Words, listed, literal
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class _Sequence:
             kind = "waits" if steps[following].waited else "life"
             here, there = self.at(process, number), self.at(process, following)
             self.drawing.line(kind, here, there)
-        if steps[own[-1]].call == "exit":
+        if steps[own[-1]].call in ENDING:
             x, y = self.at(process, own[-1])
             self.drawing.line("life", (x - 6, y + 6), (x + 6, y + 6))
 

@@ -27,7 +27,8 @@ A step has these members; those that are empty are left out:
     The line of the process's program, from 1, if that is one of *sources*.
 ``call``
     What it asked for: ``read``, ``fork``, ``connect`` ... or the name of a
-    signal that reached it, or ``start``, the beginning of a program.
+    signal that reached it, or ``start``, the beginning of a program, or
+    ``killed``, its end by the signal in ``detail``.
 ``fd``, ``on``
     The descriptor that was used, and the end that it stood for. An **end** is
     a pair: the number of an object, and 0 or 1. A pipe is read from at 0 and
@@ -51,6 +52,8 @@ A step has these members; those that are empty are left out:
     been written, who was waited for had ended.
 ``waited``
     True if the call began before the last of these had happened.
+``thread``
+    A number of its own for each thread but the first.
 """
 
 from __future__ import annotations
@@ -84,6 +87,8 @@ STEP = re.compile(
     rf"(?:(?P<nth>{'|'.join(ORDINALS)}) )?(?P<call>\w+)"
 )
 
+ENDING = ("exit", "killed")  # a step that ends its process
+
 End = tuple[int, int]
 Table = dict[int, End]
 
@@ -110,6 +115,7 @@ class Step:
     take: End | None = None
     after: list[int] = field(default_factory=list)
     waited: bool = False
+    thread: int = 0
 
 
 @dataclass

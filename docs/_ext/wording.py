@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from recording import ENDING
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -33,6 +35,8 @@ CLAUSES = {
     "execve": "becomes another program: {detail}",
     "wait": "learns how {child} ended: {detail}",
     "exit": "ends",
+    "killed": "dies of the signal",
+    "dup": "makes another descriptor for the same",
     "kill": "sends a signal to {child}",
     "bind": "binds it to {detail}",
     "connect": "asks for {detail}",
@@ -120,6 +124,8 @@ class Words:
         """Return a call with the arguments that matter: ``read(3)``."""
         if step.call == "start" or step.call.startswith("SIG"):
             return step.call
+        if step.call == "killed":
+            return f"killed by {step.detail}"
         arguments = [] if step.fd is None else [str(step.fd)]
         if step.call in WITH_DETAIL:
             arguments.append(step.detail)
@@ -244,7 +250,7 @@ class Words:
                 return step.line, f"waits in ``{call}``"
         for step in reversed(steps[: number + 1]):
             if step.process == process:
-                return step.line, "has ended" if step.call == "exit" else ""
+                return step.line, "has ended" if step.call in ENDING else ""
             if step.child == process and step.call == "fork":
                 return step.line, ""
         return None, "is not there yet"
