@@ -84,7 +84,8 @@ def empty_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
         left = os.listdir(directory)
         monkeypatch.undo()
-        assert not left
+        if left:
+            pytest.fail(f"left behind: {', '.join(left)}", pytrace=False)
 
 
 @pytest.fixture(autouse=True)

@@ -50,12 +50,15 @@ def who_runs(
     :returns: the lines, and what else was found on standard error
     """
     lines = []
-    others = b""
-    for pid, state in members(group):
-        role = "the parent" if pid == group else name_of(pid)
-        line = f"process {pid}, {role}, {STATES.get(state, state)}"
+    others = read_errors()
+    for pid, state, command in members(group):
+        parent = pid == group
+        role = "the parent" if parent else name_of(pid, command)
+        doing = STATES.get(state, state)
+        if state == "Z" and parent:
+            doing = "has ended"
+        line = f"process {pid}, {role}, {doing}"
         if state in "RSD" and TELL in signals_of(pid, "Cgt"):
-            others += read_errors()
             os.kill(pid, TELL)
             told = read_errors()
             line += where(told)
@@ -64,22 +67,28 @@ def who_runs(
     return lines, others
 
 
-def members(group: int) -> Iterator[tuple[int, str]]:
-    """Yield the processes of *group*, oldest first, each with its state."""
+def members(
+    group: int, *, session: bool = False
+) -> Iterator[tuple[int, str, str]]:
+    """Yield the processes of a group, oldest first: number, state, command.
+
+    :param session: whether *group* is the number of a session instead
+    """
     if sys.platform != "linux":
         return
     for pid in sorted(int(p) for p in os.listdir("/proc") if p.isdecimal()):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as stat:
-            state, _, its_group, *_ = stat.read().rpartition(") ")[2].split()
-            if int(its_group) == group:
-                yield pid, state
+            state, _, *groups = stat.read().rpartition(") ")[2].split()
+            if int(groups[session]) == group:
+                command = Path(f"/proc/{pid}/comm").read_text("utf-8")
+                yield pid, state, command.strip()
 
 
-def name_of(pid: int) -> str:
+def name_of(pid: int, command: str) -> str:
     """Return what another process than the parent is."""
     with contextlib.suppress(OSError):
         if os.readlink(f"/proc/{pid}/exe") != os.readlink("/proc/self/exe"):
-            return Path(f"/proc/{pid}/comm").read_text("utf-8").strip()
+            return command
     return "a child"
 
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from events import FAILS, LAST, WRONGLY_USED, Event, events_of, prepared
 from peers import client_of, peer_of, send_to
 from places import STOPPING, Place, visit_places
-from processes import STORIES
+from processes import STORIES, source_line
 from programs import (
     ECHOING,
     FILES,
@@ -48,11 +48,8 @@ MESSAGE, LONG = b"one\0\x1b\0", b"one" * 8000  # for those who receive
 NOTES = LAST + 1  # the descriptor of a file in which a process notes places
 STRUCK = b"struck\n"
 # What a signal does to a process.
-KILLS, CALLS, WAITS = (
-    "kills it",
-    "calls its handler",
-    "waits, as it is blocked",
-)
+KILLS, CALLS = "kills the process", "calls its handler"
+WAITS = "waits, as it is blocked"
 RAISES, IGNORED = "raises KeyboardInterrupt", "is ignored"
 
 
@@ -260,9 +257,12 @@ def watch_process_ids() -> None:
 
     def kill_or_tell(pid: int, number: int) -> None:
         if pid in gone:
-            line = sys._getframe(1).f_lineno
-            told = f"line {line} signals process {pid}, which was waited for\n"
-            os.write(2, told.encode())
+            frame = sys._getframe(1)
+            where = source_line(frame.f_code.co_filename, frame.f_lineno)
+            told = (
+                f"process {pid}, which was waited for, is signalled: {where}"
+            )
+            os.write(2, f"{told}\n".encode())
         kill(pid, number)
 
     os.fork, os.kill = fork_and_note, kill_or_tell

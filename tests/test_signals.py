@@ -44,6 +44,16 @@ if TYPE_CHECKING:
     Strikes = Iterable[tuple[Visits, int]]  # where, and with which signal
 
 INT, TERM, KILL = signal.SIGINT, signal.SIGTERM, signal.SIGKILL
+# Where a signal is handled, it comes so often that two tests share the work.
+CASES = [
+    pytest.param(program, numbers, id=f"{program}-{name}")
+    for program in PROGRAMS
+    for name, numbers in (
+        {"INT TERM": STOPPING[:2], "HUP QUIT": STOPPING[2:]}
+        if program in HANDLING + EXECUTING
+        else {"all": STOPPING}
+    ).items()
+]
 MOST = 3  # failures that one message shows
 OF_CHILD = r"\w+: child: .*\n|(?:Traceback| |\w+Error: ).*\n"
 # What only others' peers and others' work bring about, or a closed stdin.
@@ -58,25 +68,27 @@ NOT_STRUCK = re.compile(
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 
 
-@pytest.mark.fault("^C or SIGTERM at any line")
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_dies_of_a_signal_at_every_line(program: str) -> None:
+@pytest.mark.fault("^C, SIGTERM, SIGHUP or SIGQUIT at any line")
+@pytest.mark.parametrize(("program", "numbers"), CASES)
+def test_dies_of_a_signal_at_every_line(
+    program: str, numbers: tuple[int, ...]
+) -> None:
     places = visits_to(program, child=False)
     report(
         wrong_effects(program, places),
-        faults_at(program, strikes_at(places)),
+        faults_at(program, strikes_at(places, numbers)),
     )
     if program not in FORKING:
         report(not_struck(program, places))
 
 
-@pytest.mark.fault("^C or SIGTERM at any line of a child")
+@pytest.mark.fault("^C, SIGTERM, SIGHUP or SIGQUIT at any line of a child")
 @pytest.mark.parametrize("program", FORKING)
 def test_dies_of_a_signal_at_every_line_of_a_child(program: str) -> None:
     places = visits_to(program, child=True)
     report(
         wrong_effects(program, places),
-        faults_at(program, strikes_at(places)),
+        faults_at(program, strikes_at(places, STOPPING)),
         not_struck(program, places + visits_to(program, child=False)),
     )
 
@@ -95,7 +107,7 @@ def test_children_end_when_the_parent_is_killed_at_any_line(
     report(faults_at(program, kills_at(program, child=False)))
 
 
-def strikes_at(places: list[Visits]) -> Strikes:
+def strikes_at(places: list[Visits], numbers: tuple[int, ...]) -> Strikes:
     """Yield places, and the signals to strike with.
 
     What nothing handles ends a process by itself, so once is enough; but ^C
@@ -106,7 +118,7 @@ def strikes_at(places: list[Visits]) -> Strikes:
     seen = set()
     for visits in places:
         place, _, effects, _ = visits[0]
-        for number in STOPPING:
+        for number in numbers:
             effect = effects[number]
             case: tuple[object, ...] = number, effect, place.lines[0]
             if effect == RAISES:
@@ -253,8 +265,9 @@ def account(
         who = "the program"
     whom = f"{who} alone" if program in FORKING else who
     if number == INT:
-        whom = "all processes, as by ^C,"
-    text, *callers = [source_line(file, line) for line in place.lines]
+        whom = "all processes, as by ^C" if program in FORKING else who
+    lines_once = [line for line, _ in itertools.groupby(place.lines)]
+    text, *callers = [source_line(file, line) for line in lines_once]
     lines = [
         text,
         *(f"    called from {caller}" for caller in callers),

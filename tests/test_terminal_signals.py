@@ -18,7 +18,7 @@ import sys
 from typing import Self
 
 import pytest
-from processes import STORIES
+from processes import STATES, STORIES, members
 from programs import (
     DEADLINE,
     EXECUTING,
@@ -107,16 +107,24 @@ class Terminal:
     def finish(self) -> Status:
         """Wait until all processes in it have ended; return the first's."""
         __tracebackhide__ = True
-        while self.keyboard >= 0 and self.await_input(self.keyboard):
-            if not self.read():
-                break
-        if not self.await_input(self.alive):
-            raise TimeoutError("some of its processes do not end")
+        more = self.keyboard >= 0
+        while more and self.await_input(self.keyboard):
+            more = self.read()
+        if more or not self.await_input(self.alive):
+            raise TimeoutError(self.who_runs())
         pid, self.pid = self.pid, 0
         return Status(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
     def await_input(self, descriptor: int) -> bool:
         return bool(select.select([descriptor], [], [], DEADLINE)[0])
+
+    def who_runs(self) -> str:
+        lines = [
+            f"process {pid}, {name}, {STATES.get(state, state)}"
+            for pid, state, name in members(self.pid, session=True)
+        ]
+        lines.insert(0, f"waited {DEADLINE:g} s for the end of all processes")
+        return "\n".join(lines)
 
 
 def as_at_login() -> None:
