@@ -236,7 +236,7 @@ class TestServers:
                 for line in iter(out.readline, b"Ending connection\n"):
                     digest.update(line[len(b"-->") : -1])
             peer.join()
-            assert digest.digest() == expected.digest()
+            assert digest.hexdigest() == expected.hexdigest(), "other text"
             send_to(program, first)
             end(program, running, first)
 
