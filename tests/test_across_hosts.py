@@ -16,11 +16,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from peers import style_of, wire
 from programs import (
+    DEADLINE,
+    ECHOING,
     RECEIVING,
     SENDING,
     Running,
@@ -29,7 +32,7 @@ from programs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CLONE_NEWNET = 0x40000000
 HERE, THERE = "192.0.2.1", "192.0.2.2"  # addresses for documentation
@@ -115,12 +118,15 @@ class Network:
 
     def run(self, program: str, *arguments: str, **names: object) -> Running:
         """Run a program in this network, its *names* replaced."""
-        main = main_of(program, *arguments, **names)
+        return self.call(main_of(program, *arguments, **names))
+
+    def call(self, function: Callable[[], object]) -> Running:
+        """Call a function in this network."""
 
         def action() -> None:
             with open(f"/proc/{self.process.pid}/ns/net") as network:
                 ctypes.CDLL(None).setns(network.fileno(), CLONE_NEWNET)
-            main()
+            function()
 
         return self.stack.enter_context(Running(action))
 
@@ -227,3 +233,51 @@ def test_link_cut_before_a_datagram(networks: Networks, program: str) -> None:
     assert sender.finish() == (0, "", "")
     assert receiver.line() in ("-->lost", "-->found")  # it may have waited
     assert receiver.finish() == (0, "", "")
+
+
+def exchange(port: str, data: bytes) -> None:
+    """Send *data* there, and print whether it comes back."""
+    with socket.create_connection((THERE, int(port)), DEADLINE) as client:
+
+        def send() -> None:
+            client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        echo = bytearray()
+        while part := client.recv(65536):
+            echo += part
+        sender.join()
+    print(echo == data)
+
+
+def serve_one_more(here: Network, server: Running, port: str) -> None:
+    """See that a server sends back what comes, and end it."""
+    client = here.call(lambda: exchange(port, b"one"))
+    assert client.finish() == (0, "True\n", "")
+    assert server.interrupt() == (-signal.SIGINT, "", "")
+
+
+@pytest.mark.fault("a peer on another host")
+@every(ECHOING)
+def test_echo_between_hosts(networks: Networks, program: str) -> None:
+    here, there = networks
+    serve_one_more(here, *started(there, program))
+
+
+@pytest.mark.fault("a link that is cut for a while")
+@every(ECHOING)
+def test_link_cut_in_an_echo(networks: Networks, program: str) -> None:
+    here, there = networks
+    server, port = started(there, program)
+    os.kill(server.pid, signal.SIGSTOP)  # the client gets half-way
+    os.waitpid(server.pid, os.WUNTRACED)
+    client = here.call(lambda: exchange(port, LONG))
+    wait_until_blocked(client.pid)
+    there.ip("link set link0 down")
+    os.kill(server.pid, signal.SIGCONT)
+    wait_until_blocked(server.pid)
+    there.ip("link set link0 up")
+    assert client.finish() == (0, "True\n", "")
+    serve_one_more(here, server, port)

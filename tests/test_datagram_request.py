@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 from typing import TYPE_CHECKING, NoReturn
@@ -119,6 +120,32 @@ def test_asks_a_server_again_that_starts_late(
     os.close(keeper)
 
 
+def test_tells_of_each_try_before_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(datagram_request, "TIMEOUT", 0.01)
+    gate, keeper = os.pipe()
+    send = socket.socket.send
+
+    def wait_and_send(client: socket.socket, data: bytes) -> int:
+        os.read(gate, 1)
+        return send(client, data)
+
+    with datagram_socket() as server:
+        address = server.getsockname()
+        with Running(
+            lambda: ask(address, b"who?"),
+            replace={"socket.socket.send": wait_and_send},
+        ) as running:
+            for trial in range(1, 6):
+                os.write(keeper, b".")
+                assert running.line() == f"request {trial}: no answer"
+            why = "^TimeoutError: no answer to 5 requests$"
+            assert re.search(why, running.finish().err, re.MULTILINE)
+    os.close(gate)
+    os.close(keeper)
+
+
 def test_its_parent_does_not_hold_the_servers_socket() -> None:
     """Or nobody would refuse when the child has died."""
     replace = {**SHORT, "os.fork": outliving(but_in_child(die))}
@@ -169,7 +196,7 @@ def test_the_server_ends_when_nobody_asks(
     settimeout = socket.socket.settimeout
 
     def tell_and_set(server: socket.socket, seconds: float) -> None:
-        print(f"waits for {seconds} s")
+        print(f"waits for {seconds} s", flush=True)
         settimeout(server, seconds)
 
     replace = {"socket.socket.settimeout": tell_and_set}
@@ -181,7 +208,7 @@ def test_the_server_ends_when_nobody_asks(
     ):
         ended = running.finish()
     told = rf"{NAME}: child: TimeoutError\('timed out'\)\n"
-    assert_tells(ended, told)
+    assert_tells(ended, told, out=f"waits for {5 * 0.01} s\n")
 
 
 @pytest.mark.slow
