@@ -203,6 +203,7 @@ def test_reports_a_child_that_is_killed(name: str) -> None:
 @pytest.mark.parametrize("sent", [b"", b"\0", b"\1" * 64])
 def test_reports_a_child_that_sends_something_else(sent: bytes) -> None:
     def echo(child_end: Any, _: object) -> NoReturn:  # noqa: ANN401
+        os.read(child_end[0].fileno(), 100)
         os.write(child_end[1].fileno(), sent)
         os._exit(0)
 
