@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import socket
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from places import next_descriptor
 from programs import Running, assert_tells, descriptors, die, refusal
 
 from ipc_examples import pass_descriptor
@@ -115,6 +117,29 @@ def test_more_than_one_is_refused_and_none_is_left_open(
     with pytest.raises(ConnectionError, match=REFUSED):
         receive_descriptor(other)
     assert descriptors() == before
+
+
+@pytest.mark.fault("more descriptors in a message than expected")
+def test_the_one_of_two_for_which_there_was_room_is_refused() -> None:
+    def receive() -> None:
+        one, other = socket.socketpair()
+        with one, other:
+            socket.send_fds(one, [b"\0"], [0, 0])
+            before = descriptors()
+            limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+            room = (next_descriptor() + 1, limits[1])
+            resource.setrlimit(resource.RLIMIT_NOFILE, room)
+            try:
+                receive_descriptor(other)
+            except ConnectionError as error:
+                print(error)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            print(descriptors() == before)
+
+    with Running(receive) as running:
+        out = "the peer did not send one descriptor\nTrue\n"
+        assert running.finish() == (0, out, "")
 
 
 @pytest.mark.fault("no descriptor in the message")
