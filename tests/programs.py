@@ -471,6 +471,29 @@ def refusal(
     return ended.err
 
 
+def reason(number: int) -> str:
+    """Return a regular expression for how Python tells an errno."""
+    return rf"\[Errno {number}\] {re.escape(os.strerror(number))}"
+
+
+def assert_refuses(
+    program: str,
+    *arguments: str,
+    why: str,
+    replace: Mapping[str, object] | None = None,
+) -> None:
+    """See that *program* gives up, and of what it says so.
+
+    :param why: a regular expression for the whole reason
+    """
+    __tracebackhide__ = True
+    subject = " port ".join(arguments).encode("utf-8", "backslashreplace")
+    with Running(program, *arguments, replace=replace) as running:
+        ended = running.finish()
+    start = re.escape(f"{program}: {subject.decode()}: ")
+    assert_tells(ended, rf"{start}{why}\n", out="")
+
+
 def assert_tells(
     ended: Ended, told: str, *, status: int = 1, out: str | None = None
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -31,10 +32,11 @@ from programs import (
     Running,
     as_nobody,
     assert_idle,
+    assert_refuses,
     assert_tells,
     in_removed_directory,
     main_of,
-    refusal,
+    reason,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +48,11 @@ UNIX = [p for p in RECEIVING if p.startswith("unix_")]
 INET = [p for p in RECEIVING if p.startswith("inet_")]
 INET_STREAM = [p for p in STREAM if p in INET]
 ELSEWHERE = "192.0.2.1"  # an address of no machine
+
+NO_FILE = rf"{reason(errno.ENOENT)}.*"
+IN_USE = rf"{reason(errno.EADDRINUSE)}.*"
+NOT_OURS = rf"{reason(errno.EADDRNOTAVAIL)}.*"
+ABSENT = rf"\[Errno {errno.EAFNOSUPPORT}\] no IPv6"
 
 every_server = pytest.mark.parametrize("program", SERVING)
 every_receiver = pytest.mark.parametrize("program", RECEIVING)
@@ -370,12 +377,12 @@ class TestPaths:
         [
             ("x" * 108, "AF_UNIX path too long"),
             ("ü" * 54, "AF_UNIX path too long"),  # 108 bytes
-            ("", "No such file or directory"),
-            ("nowhere/socket", "No such file or directory"),
+            ("", NO_FILE),
+            ("nowhere/socket", NO_FILE),
         ],
     )
     def test_must_be_usable(self, program: str, path: str, why: str) -> None:
-        assert why in refusal(program, path)
+        assert_refuses(program, path, why=why)
 
     @pytest.mark.fault("a directory without permission")
     @every_unix
@@ -411,14 +418,14 @@ class TestPaths:
     )
     @every_unix
     def test_in_use_are_left_alone(self, program: str, taken: str) -> None:
-        assert "Address already in use" in refusal(program, taken)
+        assert_refuses(program, taken, why=IN_USE)
 
     @pytest.mark.fault("the path of a live server")
     @every_unix
     def test_in_use_by_another_stay_in_use(self, program: str) -> None:
         with Running(program) as running:
             first = running.line()
-            assert "Address already in use" in refusal(program, "socket")
+            assert_refuses(program, "socket", why=IN_USE)
             send_to(program, first, b"one")
             assert running.line() == "-->one"
             end(program, running, first)
@@ -506,8 +513,8 @@ class TestHosts:
     @pytest.mark.parametrize(
         ("hosts", "why"),
         [
-            pytest.param((ELSEWHERE, "::1"), "no IPv6", id="last absent"),
-            pytest.param(("::1", ELSEWHERE), "Cannot assign", id="elsewhere"),
+            pytest.param((ELSEWHERE, "::1"), ABSENT, id="last absent"),
+            pytest.param(("::1", ELSEWHERE), NOT_OURS, id="elsewhere"),
             pytest.param((), "no address", id="none"),
         ],
     )
@@ -515,26 +522,32 @@ class TestHosts:
         self, program: str, hosts: tuple[str, ...], why: str
     ) -> None:
         replace = resolver(*hosts) | IPV6_ABSENT
-        assert why in refusal(program, "localhost", replace=replace)
+        assert_refuses(program, "localhost", why=why, replace=replace)
 
     @pytest.mark.fault("a host that is not this machine")
     @every_host
     @pytest.mark.parametrize(
         ("host", "why"),
         [
-            pytest.param("", "Name or service not known", id="empty"),
-            pytest.param("x" * 64, "label", id="label too long"),
+            pytest.param(
+                "",
+                rf"\[Errno {socket.EAI_NONAME}\] Name or service not known",
+                id="empty",
+            ),
             # The text around these words is another in each Python.
-            pytest.param("\udcff", "Invalid character", id="not UTF-8"),
-            pytest.param(ELSEWHERE, "Cannot assign", id="elsewhere"),
+            pytest.param("x" * 64, r"[^\n]*label[^\n]*", id="label too long"),
+            pytest.param(
+                "\udcff", r"[^\n]*Invalid character[^\n]*", id="not UTF-8"
+            ),
+            pytest.param(ELSEWHERE, NOT_OURS, id="elsewhere"),
         ],
     )
     def test_must_be_ours(self, program: str, host: str, why: str) -> None:
-        assert why in refusal(program, host)
+        assert_refuses(program, host, why=why)
 
     @pytest.mark.fault("a host that nobody knows")
     @every_host
     def test_must_be_known(self, program: str) -> None:
         host = "nowhere.invalid"
-        error = refusal(program, host, replace=NAMES_UNKNOWN)
-        assert f"{host}: [Errno {socket.EAI_NONAME}] unknown" in error
+        why = rf"\[Errno {socket.EAI_NONAME}\] unknown"
+        assert_refuses(program, host, why=why, replace=NAMES_UNKNOWN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -18,6 +19,7 @@ from programs import (
     Running,
     assert_tells,
     main_of,
+    reason,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def test_does_not_take_a_port_from_another(program: str) -> None:
         port = int(one.line().rpartition(" ")[2])
         with Running(program, replace=at_port(port)) as other:
             ended = other.finish()
-        why = r"\[Errno 98\] Address already in use.*"
+        why = rf"{reason(errno.EADDRINUSE)}.*"
         assert_tells(ended, rf"{program}: 127\.0\.0\.1: {why}\n", out="")
         assert one.interrupt() == (-signal.SIGINT, "", "")
 
@@ -111,7 +113,7 @@ def test_names_what_failed_when_nobody_reads(program: str) -> None:
         with client_of(program, first) as client:
             client.sendall(b"one")
             ended = running.finish()
-    told = rf"{program}: standard output: \[Errno 32\] Broken pipe\n"
+    told = rf"{program}: standard output: {reason(errno.EPIPE)}\n"
     # Running itself writes what is left, as Python does at its end.
     err = re.sub(r"Traceback (.*\n)+BrokenPipeError: .*\n", "", ended.err)
     assert_tells(ended._replace(err=err), told, out="")
