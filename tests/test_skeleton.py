@@ -210,9 +210,18 @@ def test_reports_a_worker_that_ends_beside_an_idle_typist() -> None:
             assert_tells(running.finish(), SILENT, out="")
 
 
-def test_reports_a_worker_that_fails_without_a_line() -> None:
-    replace = {"answer_and_exit": lambda *_: os._exit(3)}
-    assert refusal(NAME, replace=replace) == f"{NAME}: a worker failed\n"
+@pytest.mark.parametrize("failing", [0, 1])
+def test_reports_a_worker_that_fails_without_a_line(failing: int) -> None:
+    fork, numbers = os.fork, itertools.count()
+
+    def fork_or_fail() -> int:
+        number = next(numbers)
+        if (pid := fork()) == 0 and number == failing:
+            os._exit(3)
+        return pid
+
+    told = refusal(NAME, replace={"os.fork": fork_or_fail})
+    assert told == f"{NAME}: a worker failed\n"
 
 
 def test_shows_where_the_work_failed() -> None:
