@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import io
 import os
 import shlex
 import signal
@@ -81,6 +83,16 @@ def test_reports_a_program_that_cannot_run(
     with Running(NAME, "true", unknown) as running:
         error = f"{NAME}: {unknown}: {why}\n"
         assert running.finish() == (status, "", error)
+
+
+def test_a_child_leaves_though_it_cannot_say_why() -> None:
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(errno.ENOSPC, "no room")
+
+    replace = {"sys.stderr": Full()}
+    with Running(NAME, "true", "no-such-program", replace=replace) as running:
+        assert running.finish() == (126, "", "")
 
 
 def test_runs_the_second_though_the_first_cannot() -> None:
