@@ -86,6 +86,7 @@ def test_reports_that_there_is_no_room_for_the_list() -> None:
             [sys.executable, "-m", "ipc_examples"],
             name="ipc_examples",
             cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
             stdout=full,
             stderr=subprocess.PIPE,
         )
