@@ -34,8 +34,8 @@ CALLS = {
         "child": "write1 exit",
     },
     "inet_datagrams": {
-        "inet_datagram_receive": "start socket bind3 dup3 close3 write1 recvmsg4"
-        " write1 close4 exit",
+        "inet_datagram_receive": "start socket bind3 dup3 close3 write1"
+        " recvmsg4 write1 close4 exit",
         "inet_datagram_send": "start socket connect3 sendto3 poll close3 exit",
     },
     "inet_stream_echo": {
@@ -62,8 +62,8 @@ CALLS = {
     },
     "out_of_band": {
         "parent": "start socket bind3 listen3 fork poll accept3 sendto4"
-        " select recvfrom4 recvfrom4 recvfrom4 close4 close3 wait write1 write1"
-        " write1 exit",
+        " select recvfrom4 recvfrom4 recvfrom4 close4 close3 wait write1"
+        " write1 write1 exit",
         "child": "close3 socket connect3 recvfrom3 sendto3 sendto3 close3"
         " exit",
     },
