@@ -5,6 +5,7 @@ from __future__ import annotations
 from recording import Process, Recording, Step
 
 TERMINAL, PIPE, SOCKET, LISTENER, OTHER, CONNECTION, POLL = range(7)
+DATAGRAM, DATAGRAMS, PAIR = range(7, 10)
 OBJECTS = [
     "terminal",
     "pipe",
@@ -13,6 +14,9 @@ OBJECTS = [
     "socket",
     "connection",
     "poll",
+    "datagram",
+    "datagram",
+    "pair",
 ]
 PARENT, CHILD, CLIENT = range(3)
 SCREEN = (TERMINAL, 0)
@@ -39,8 +43,8 @@ STEPS = [
     Step(PARENT, "read", 14, 3, READER, error="EINTR"),
     Step(PARENT, "kill", 15, child=CHILD, detail="SIGTERM"),
     Step(CHILD, "SIGTERM"),
-    Step(CHILD, "exit", detail="1", table=dict.fromkeys(STANDARD)),
-    Step(PARENT, "wait", 16, child=CHILD, detail="1", after=[12]),
+    Step(CHILD, "killed", detail="SIGTERM", table=dict.fromkeys(STANDARD)),
+    Step(PARENT, "wait", 16, child=CHILD, detail="SIGTERM", after=[12]),
     Step(PARENT, "socket", 30, detail="AF_INET", table={5: (SOCKET, 0)}),
     Step(PARENT, "bind", 30, 5, (SOCKET, 0), "port 0"),
     Step(PARENT, "listen", 30, 5, (SOCKET, 0), table={5: (LISTENER, 0)}),
@@ -76,10 +80,33 @@ STEPS = [
     Step(PARENT, "epoll_ctl", 38, 8, (POLL, 0), "add 6"),
     Step(PARENT, "epoll_wait", 39, 8, (POLL, 0)),
     Step(PARENT, "unlink", 40, detail="at"),
+    Step(PARENT, "socket", 41, detail="AF_UNIX", table={9: (DATAGRAM, 0)}),
     Step(
-        *(PARENT, "exit", 41),
+        *(PARENT, "socketpair", 42),
+        table={10: (DATAGRAMS, 0), 11: (DATAGRAMS, 1)},
+    ),
+    Step(
+        *(PARENT, "sendto", 43, 10, (DATAGRAMS, 0)),
+        data="one",
+        put=(DATAGRAMS, 1),
+    ),
+    Step(
+        *(PARENT, "sendto", 43, 10, (DATAGRAMS, 0)),
+        data="two",
+        put=(DATAGRAMS, 1),
+    ),
+    Step(
+        *(PARENT, "recvfrom", 44, 11, (DATAGRAMS, 1)),
+        data="o",
+        take=(DATAGRAMS, 1),
+        after=[37],
+    ),
+    Step(PARENT, "socketpair", 45, table={12: (PAIR, 0), 13: (PAIR, 1)}),
+    Step(PARENT, "dup", 46, 12, (PAIR, 0), "14", table={14: (PAIR, 0)}),
+    Step(
+        *(PARENT, "exit", 47),
         detail="0",
-        table=dict.fromkeys((0, 1, 2, 3, 5, 6, 7, 8)),
+        table=dict.fromkeys((0, 1, 2, 3, *range(5, 15))),
     ),
 ]
 PROCESSES = [

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # and has a bar (|) where it ended.
 LIVES = {
     "parent": "1-2-3-6~7~9-10-11-14-15-16-17~21~23-24-26-27-29-30-31-32-33-34-"
-    "35-36|",
+    "35-36-37-38-39-40-41-42-43|",
     "child": "3-4-5-8-12-13|",
     "client": "18-19-20-22-25-28",
 }
@@ -48,8 +48,8 @@ LABELS = """\
  14 read(3) EINTR
  15 kill(SIGTERM) child
     SIGTERM
-    exit(1)
- 16 wait() child: 1
+    killed by SIGTERM
+ 16 wait() child: SIGTERM
  30 socket(AF_INET) = 5
  30 bind(5) port 0
  30 listen(5)
@@ -71,7 +71,14 @@ LABELS = """\
  38 epoll_ctl(8) add 6
  39 epoll_wait(8)
  40 unlink() at
- 41 exit(0)
+ 41 socket(AF_UNIX) = 9
+ 42 socketpair() = 10, 11
+ 43 sendto(10) b'one'
+ 43 sendto(10) b'two'
+ 44 recvfrom(11) b'o'
+ 45 socketpair() = 12, 13
+ 46 dup(12) = 14
+ 47 exit(0)
 """
 SEQUENCE = figures.sequence(made.RUN)
 NAMES = [process.name for process in made.PROCESSES]
@@ -164,6 +171,7 @@ TABLES = {
         *("client", "0 terminal", "1 terminal", "2 terminal", "3 connection"),
     ],
 }
+BOXES = {"pipe", "connection", "parent", "child", "client"}
 # Which of them can be read from (<) and written to (>).
 DIRECTIONS = {
     "After the child's write": [
@@ -198,6 +206,8 @@ def test_tables(moment: str) -> None:
             links.append(f" {sign} ".join(ends))
     assert links == DIRECTIONS[moment]
     assert picture.title == moment
+    heads = [text.text for text in texts if text.kind == "title"]
+    assert heads == [text for text in TABLES[moment] if text in BOXES]
 
 
 SMALL = Drawing("<Small>", 32, 16)

@@ -290,6 +290,36 @@ def test_a_hang_ends_by_one_signal_and_leaves_nothing(
     assert "Warning" not in rest
 
 
+# Without what the page says to be the cause, nothing hangs.
+CAUSES = {
+    "silent_client": (
+        'print("asked"',
+        'silent.close(); print("asked"',
+        "asked\nb'who goes there?'\n",
+    ),
+    "two_full_pipes": (
+        "100_000",
+        "10",
+        "writing 110 bytes\n110 of 110 bytes came back\n",
+    ),
+    "unclosed_end": (
+        "while ",
+        "os.dup2(reader, writer)\nwhile ",
+        "b'Bright star'\nthe end\n",
+    ),
+}
+
+
+@pytest.mark.slow
+@of(HANGING)
+def test_a_hang_has_no_other_cause(program: Path, tmp_path: Path) -> None:
+    cause, other, output = CAUSES[program.parent.name]
+    text = program.read_text("utf-8")
+    assert text.count(cause) == 1
+    (tmp_path / "other.py").write_text(text.replace(cause, other), "utf-8")
+    assert run(*STRICT, "other.py", folder=tmp_path).stdout == output
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stem", ["broken", "fixed"])
 def test_a_child_that_cannot_become_another_program_leaves(

@@ -246,6 +246,23 @@ def test_a_run_that_was_changed_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_run_on_a_page(tmp_path: Path) -> None:
+    built = site(tmp_path, "# Page\n\n```{run} made\n```\n")
+    assert not built.warnings
+    html = built.read("index.html")
+    (run,) = html.split('<div class="recording run docutils container"')[1:]
+    assert run.startswith(' id="run-made">')
+    assert f"<strong>{runs.CAPTION}</strong>" in run
+    title = "What parent, child and client did, step by step"
+    assert f'<title id="run-made-title">{title}</title>' in run
+    assert run.partition("</ol>")[0].count("<li>") == len(made.STEPS)
+    (data,) = re.findall(r'<script type="application/json">(.+)</script>', run)
+    assert len(json.loads(data)["steps"]) == len(made.STEPS)
+    assert "``" not in data
+    assert "stepper.js" in html
+
+
+@pytest.mark.slow
 def test_a_run_on_paper(tmp_path: Path) -> None:
     built = site(tmp_path, "# Page\n\n```{run} made\n```\n", "latex")
     assert not built.warnings

@@ -23,8 +23,8 @@ parent, line 14: SIGINT. The signal arrives and interrupts read(3).
 parent, line 14: read(3). Fails with EINTR.
 parent, line 15: kill(SIGTERM). Sends a signal to child.
 child: SIGTERM. The signal arrives.
-child: exit(1). Ends. Closed: 0, 1 and 2.
-parent, line 16: wait(). Learns how child ended: 1. It follows from step 13.
+child: killed by SIGTERM. Dies of the signal. Closed: 0, 1 and 2.
+parent, line 16: wait(). Learns how child ended: SIGTERM. It follows from step 13.
 parent, line 30: socket(AF_INET). 5 is now socket 1.
 parent, line 30: bind(5). Binds it to port 0.
 parent, line 30: listen(5). Will take connections. 5 is now listener.
@@ -46,7 +46,14 @@ parent, line 38: epoll_create(). 8 is now epoll.
 parent, line 38: epoll_ctl(8). Changes what it watches: add 6.
 parent, line 39: epoll_wait(8). Finds ready: nothing.
 parent, line 40: unlink(). Removes the name at.
-parent, line 41: exit(0). Ends. Closed: 0, 1, 2, 3, 5, 6, 7 and 8.
+parent, line 41: socket(AF_UNIX). 9 is now datagram socket.
+parent, line 42: socketpair(). 10 is now datagram pair, one end; 11 is now datagram pair, other end.
+parent, line 43: sendto(10). Puts 3 bytes b'one' at the datagram pair, other end.
+parent, line 43: sendto(10). Puts 3 bytes b'two' at the datagram pair, other end.
+parent, line 44: recvfrom(11). Reads 1 byte b'o'. It follows from step 38.
+parent, line 45: socketpair(). 12 is now socket pair, one end; 13 is now socket pair, other end.
+parent, line 46: dup(12). Makes another descriptor for the same. 14 is now socket pair, one end.
+parent, line 47: exit(0). Ends. Closed: 0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13 and 14.
 """  # noqa: E501 - one line a step
 
 # What each process of a program is told to do, without its lines.
@@ -152,6 +159,10 @@ In the pipe wait 2 bytes ``b'ab'``."""
         "at the connection, server's end": "3 bytes ``b'xyz'``",
     }
     assert [*said.state(states[12])][1] == "child: no descriptors."
+    # What was not taken of a datagram is lost.
+    assert said.waiting(states[39])["at the datagram pair, other end"] == (
+        "3 bytes ``b'two'``"
+    )
 
 
 def test_what_processes_do_has_its_words() -> None:

@@ -18,7 +18,15 @@ ROW = 20
 LANE = 28  # from the line of a process to the next one
 MARGIN = 12
 COLUMNS = 40  # of text
-OPENING = ("accept", "epoll_create", "openat", "pipe", "socket", "socketpair")
+OPENING = (
+    "accept",
+    "dup",
+    "epoll_create",
+    "openat",
+    "pipe",
+    "socket",
+    "socketpair",
+)
 BASE = 4  # from the middle of a row down to the base line
 PADDING = 6
 GAP = 48  # between tables and what they lead to

@@ -27,7 +27,7 @@ SIDES = {
     "pipe": ("read end", "write end"),
 }
 READING = ("read", "readv", "recvfrom", "recvmsg")
-WITH_DETAIL = ("dup2", "exit", "kill", "shutdown", "socket")
+WITH_DETAIL = ("dup2", "exit", "kill", "killed", "shutdown", "socket")
 MANY = 9  # zeros, that are counted rather than written
 CLAUSES = {
     "start": "the program begins",

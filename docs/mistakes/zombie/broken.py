@@ -22,4 +22,4 @@ for _ in range(3):
     children.append(child)
     # Wait for the end, but leave the exit status where it is.
     os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
-print(*map(state, children))
+print(state(os.getpid()), *map(state, children))

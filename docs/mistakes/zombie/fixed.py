@@ -23,4 +23,4 @@ for _ in range(3):
     # Wait for the end, but leave the exit status where it is.
     os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
     os.waitpid(child, 0)
-print(*map(state, children))
+print(state(os.getpid()), *map(state, children))
