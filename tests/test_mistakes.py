@@ -195,6 +195,20 @@ def not_run(program: Path) -> set[int]:
     return {*missing}
 
 
+def watched(program: str, folder: Path) -> tuple[str, dict[str, object]]:
+    """Run a program; return its output, and what it has left.
+
+    Of its children only those are told that did not end with the status 0.
+    """
+    done = run(*STRICT, WATCH, "report", program, folder=folder)
+    assert "Warning" not in done.stdout
+    assert (done.returncode != 0) == ("Traceback" in done.stdout)
+    left = json.loads((folder / "report").read_text())
+    left["children"] = sorted({*left["children"]} - {0})
+    left["files"] = sorted({*os.listdir(folder)} - {program, "report"})
+    return done.stdout, left
+
+
 def shown_of(program: Path) -> tuple[list[str], transcript.Transcript]:
     """Return the output that the page shows of a program, and where."""
     (shown,) = (
@@ -226,6 +240,12 @@ def compare(program: Path, output: str) -> None:
     assert lines == expected, output
 
 
+NOTHING: dict[str, object] = {
+    "descriptors": [],
+    "children": [],
+    "forgotten": 0,
+    "files": [],
+}
 # What the page says that a program leaves, or how its children end.
 LEAVES: dict[str, dict[str, object]] = {
     "closed_by_exec/broken.py": {"children": [1]},
@@ -243,19 +263,10 @@ def test_shows_the_same_without_a_terminal_and_leaves_nothing(
     program: Path, tmp_path: Path
 ) -> None:
     shutil.copy(program, tmp_path)
-    done = run(*STRICT, WATCH, "report", program.name, folder=tmp_path)
-    report = json.loads((tmp_path / "report").read_text())
-    compare(program, done.stdout)
-    assert "Warning" not in done.stdout
-    assert (done.returncode != 0) == ("Traceback" in done.stdout)
-    files = sorted({*os.listdir(tmp_path)} - {program.name, "report"})
-    statuses = {*report["children"]} - {0}
-    assert report | {"children": [*statuses], "files": files} == {
-        "descriptors": [],
-        "children": [],
-        "forgotten": 0,
-        "files": [],
-    } | LEAVES.get(f"{program.parent.name}/{program.name}", {})
+    output, left = watched(program.name, tmp_path)
+    compare(program, output)
+    leaves = LEAVES.get(f"{program.parent.name}/{program.name}", {})
+    assert left == NOTHING | leaves
 
 
 @pytest.mark.slow
@@ -317,7 +328,8 @@ def test_a_hang_has_no_other_cause(program: Path, tmp_path: Path) -> None:
     text = program.read_text("utf-8")
     assert text.count(cause) == 1
     (tmp_path / "other.py").write_text(text.replace(cause, other), "utf-8")
-    assert run(*STRICT, "other.py", folder=tmp_path).stdout == output
+    leaves = LEAVES.get(f"{program.parent.name}/fixed.py", {})
+    assert watched("other.py", tmp_path) == (output, NOTHING | leaves)
 
 
 @pytest.mark.slow

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import made
 import pytest
 import recorder
 import recording
@@ -199,6 +200,33 @@ def test_a_corrupt_recording_is_refused(tmp_path: Path, text: str) -> None:
         recording.RecordingError, match=r"^pipe\.json: .+: run"
     ):
         recording.load(file)
+
+
+@pytest.mark.parametrize(
+    ("number", "members", "reason"),
+    [
+        (4, {"process": 3}, "step 4 is of no process"),
+        (6, {"after": [6]}, "step 6 comes before its cause"),
+        (6, {"data": "b"}, "'b' is read, but 'ab' waits"),
+        (6, {"take": (9, 1)}, "'a' is read, but '' waits"),
+    ],
+)
+def test_a_recording_that_contradicts_itself_is_refused(
+    tmp_path: Path, number: int, members: dict[str, Any], reason: str
+) -> None:
+    steps = list(made.STEPS)
+    steps[number] = replace(steps[number], **members)
+    text = replace(made.RUN, steps=steps).dump()
+    said = f"pipe.json: {reason}: run nox -s record"
+    assert refusal(tmp_path / "pipe.json", text) == said
+
+
+def test_an_object_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    objects = ["telephone", *made.OBJECTS[1:]]
+    said = refusal(
+        tmp_path / "pipe.json", replace(made.RUN, objects=objects).dump()
+    )
+    assert "an object is a telephone" in said
 
 
 def test_what_was_not_written_cannot_be_read(tmp_path: Path) -> None:
