@@ -524,6 +524,17 @@ def fault_of(
     )
 
 
+def outliving_child(fork: Callable[[], int]) -> Callable[[], int]:
+    """Return a fork from which the parent goes on when the child has ended."""
+
+    def fork_and_wait() -> int:
+        if pid := fork():
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        return pid
+
+    return fork_and_wait
+
+
 def but_in_child(action: Callable[[], object]) -> Callable[[], int]:
     """Return a fork after which the child begins with *action*."""
     fork = os.fork

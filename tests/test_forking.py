@@ -30,6 +30,7 @@ from programs import (
     but_in_child,
     fault_of,
     main_of,
+    outliving_child,
     own_arguments,
     patience,
     run_file,
@@ -154,17 +155,6 @@ def told_by_child(program: str, what: str = "") -> str:
         line = r"(Traceback| |\w+Error: ).*\n"
         return rf"(?=(.*\n)*\w+: .*{what}.*\n)({line})+"
     return rf"{program}: child: .*{what}.*\n"
-
-
-def outliving_child(fork: Callable[[], int]) -> Callable[[], int]:
-    """Return a fork from which the parent goes on when the child has ended."""
-
-    def fork_and_wait() -> int:
-        if pid := fork():
-            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        return pid
-
-    return fork_and_wait
 
 
 @pytest.mark.fault("a child that fails")

@@ -6,7 +6,7 @@ import socket
 from typing import NoReturn
 
 import pytest
-from programs import Running, but_in_child, die, refusal
+from programs import Running, but_in_child, die, outliving_child, refusal
 
 from ipc_examples.out_of_band import receive_from_child
 
@@ -96,7 +96,9 @@ def test_reports_a_childs_mistake() -> None:
     def misname_recv() -> None:
         socket.socket.recv = None  # type: ignore[assignment,method-assign]
 
-    replace = {"os.fork": but_in_child(misname_recv), "TIMEOUT": 0.05}
+    # Or an impatient parent could end before the child has come so far.
+    fork = outliving_child(but_in_child(misname_recv))
+    replace = {"os.fork": fork, "TIMEOUT": 0.05}
     with Running(NAME, replace=replace) as running:
         status, out, err = running.finish()
     assert (status, out) == (1, "")
