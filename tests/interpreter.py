@@ -602,7 +602,11 @@ def waits_for_a_start(recording: Recording, number: int) -> bool:
     steps = recording.steps
     own = steps[number].process
     before = max(
-        i for i in range(-1, number) if i < 0 or steps[i].process == own
+        i
+        for i in range(-1, number)
+        if i < 0
+        or steps[i].process == own
+        or (steps[i].call == "fork" and steps[i].child == own)
     )
     return any(
         step.call == "start" and step.process == steps[cause].process

@@ -92,6 +92,28 @@ class TestEvery:
                 assert step.data in written
 
 
+@pytest.mark.parametrize(
+    ("name", "process", "matters"),
+    [
+        ("datagram_request", 1, False),  # a child, forked after its parent
+        ("inet_streams", 0, True),  # a server, for a program in a terminal
+    ],
+)
+def test_who_had_to_wait_matters_if_for_a_start(
+    name: str, process: int, *, matters: bool
+) -> None:
+    made = load(name)
+    steps = [*made.steps]
+    first = next(
+        number
+        for number, step in enumerate(steps)
+        if step.process == process and step.after
+    )
+    steps[first] = replace(steps[first], waited=not steps[first].waited)
+    other = replace(made, steps=steps)
+    assert (comparable(other) != comparable(made)) is matters
+
+
 def test_which_child_was_waited_for_first_does_not_matter() -> None:
     made = load("pipeline")
     steps = [*made.steps]

@@ -337,7 +337,12 @@ def not_struck(program: str, places: list[Visits]) -> Iterator[str]:
     lines: set[int] = set()
     codes = [compile(source(program), program, "exec")]
     for code in codes:
-        codes += [c for c in code.co_consts if isinstance(c, CodeType)]
+        codes += [
+            constant
+            for constant in code.co_consts
+            if isinstance(constant, CodeType)
+            and constant.co_name != "__annotate__"  # since Python 3.14
+        ]
         if code.co_flags & inspect.CO_OPTIMIZED:  # of a function
             lines |= {line for *_, line in code.co_lines() if line}
             lines -= {code.co_firstlineno}
