@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -92,3 +93,12 @@ def empty_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def no_file_after_a_fault(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("fault"):
         request.getfixturevalue("empty_directory")
+
+
+@pytest.fixture(autouse=True)
+def signals_stay_as_they_were() -> Iterator[None]:
+    """Or what this process starts later could not be ended."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    yield
+    left = signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    assert left == blocked, "the test left signals blocked"
