@@ -15,7 +15,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import coverage
 import pages
 import pytest
 import transcript
@@ -144,24 +143,6 @@ class TestMistake:
         ]
         assert 2 < len(changed) <= CHANGES
 
-    @pytest.mark.slow
-    def test_the_cure_is_run(self, name: str, tmp_path: Path) -> None:
-        """Each line that only the fixed program has is executed."""
-        broken, fixed = (
-            (FOLDERS[name] / file).read_text("utf-8").splitlines()
-            for file in ("broken.py", "fixed.py")
-        )
-        matcher = difflib.SequenceMatcher(None, broken, fixed, autojunk=False)
-        cure = {
-            number
-            for kind, _, _, begin, end in matcher.get_opcodes()
-            if kind != "equal"
-            for number in range(begin + 1, end + 1)
-        }
-        shutil.copy(FOLDERS[name] / "fixed.py", tmp_path)
-        missed = cure & not_run(tmp_path / "fixed.py")
-        assert not missed, [fixed[number - 1] for number in missed]
-
 
 def run(
     *command: str | Path, folder: Path, env: dict[str, str] | None = None
@@ -180,23 +161,25 @@ def run(
     )
 
 
-def not_run(program: Path) -> set[int]:
-    """Run a program; return the lines that neither it nor a child executes."""
-    folder = program.parent
-    (folder / ".coveragerc").write_text(
-        "[run]\nparallel = true\nsigterm = true\npatch = _exit, execv\n"
+def cure(name: str) -> set[int]:
+    """Return the numbers of the lines that only a fixed program has."""
+    broken, fixed = (
+        (FOLDERS[name] / file).read_text("utf-8").splitlines()
+        for file in ("broken.py", "fixed.py")
     )
-    command = [sys.executable, "-m", "coverage", "run", program.name]
-    done = run(*command, folder=folder)
-    assert done.returncode == 0, done.stdout
-    measured = coverage.Coverage(str(folder / ".coverage"), config_file=False)
-    measured.combine([str(folder)])
-    _, _, _, missing, _ = measured.analysis2(str(program))
-    return {*missing}
+    matcher = difflib.SequenceMatcher(None, broken, fixed, autojunk=False)
+    return {
+        number
+        for kind, _, _, begin, end in matcher.get_opcodes()
+        if kind != "equal"
+        for number in range(begin + 1, end + 1)
+    }
 
 
-def watched(program: str, folder: Path) -> tuple[str, dict[str, object]]:
-    """Run a program; return its output, and what it has left.
+def watched(
+    program: str, folder: Path
+) -> tuple[str, dict[str, object], list[int]]:
+    """Run a program; return its output, what it has left, and lines not run.
 
     Of its children only those are told that did not end with the status 0.
     """
@@ -206,7 +189,8 @@ def watched(program: str, folder: Path) -> tuple[str, dict[str, object]]:
     left = json.loads((folder / "report").read_text())
     left["children"] = sorted({*left["children"]} - {0})
     left["files"] = sorted({*os.listdir(folder)} - {program, "report"})
-    return done.stdout, left
+    missed: list[int] = left.pop("missed")
+    return done.stdout, left, missed
 
 
 def shown_of(program: Path) -> tuple[list[str], transcript.Transcript]:
@@ -259,14 +243,16 @@ LEAVES: dict[str, dict[str, object]] = {
 
 @pytest.mark.slow
 @of([path for path in PROGRAMS if path not in HANGING])
-def test_shows_the_same_without_a_terminal_and_leaves_nothing(
+def test_without_a_terminal_it_runs_its_cure_and_leaves_nothing(
     program: Path, tmp_path: Path
 ) -> None:
     shutil.copy(program, tmp_path)
-    output, left = watched(program.name, tmp_path)
+    output, left, missed = watched(program.name, tmp_path)
     compare(program, output)
     leaves = LEAVES.get(f"{program.parent.name}/{program.name}", {})
     assert left == NOTHING | leaves
+    if program.stem == "fixed":
+        assert not cure(program.parent.name) & {*missed}, "not run"
 
 
 @pytest.mark.slow
@@ -329,7 +315,8 @@ def test_a_hang_has_no_other_cause(program: Path, tmp_path: Path) -> None:
     assert text.count(cause) == 1
     (tmp_path / "other.py").write_text(text.replace(cause, other), "utf-8")
     leaves = LEAVES.get(f"{program.parent.name}/fixed.py", {})
-    assert watched("other.py", tmp_path) == (output, NOTHING | leaves)
+    shown, left, _ = watched("other.py", tmp_path)
+    assert (shown, left) == (output, NOTHING | leaves)
 
 
 @pytest.mark.slow
