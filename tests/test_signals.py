@@ -56,12 +56,13 @@ CASES = [
 ]
 MOST = 3  # failures that one message shows
 OF_CHILD = r"\w+: child: .*\n|(?:Traceback| |\w+Error: ).*\n"
-# What only others' peers and others' work bring about, or a closed stdin.
+# What only others' peers and others' work bring about, or a closed stdin, or
+# chance: a worker that is gone is noticed by reading, or earlier by writing.
 NOT_STRUCK = re.compile(
     r"raise ConnectionError|for descriptor in rights:|os\.close\(descriptor\)"
     r"|raise ValueError\(\"with a timeout |# it kills all but process 1"
     r"|raise ValueError\(f\"more than one line|raise ValueError\(f\"work\("
-    r"|# as a shell says of what it cannot execute|: cut to "
+    r"|# as a shell says of what it cannot execute|: cut to |is silent"
     r"|parser\.error\(.* string|pass  # it takes the place of"
 )
 
