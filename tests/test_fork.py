@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from programs import Running, assert_tells, but_in_child, die, refusal
 
 from ipc_examples.fork import add_one_in_child
@@ -30,7 +32,8 @@ def test_does_not_double_what_is_still_unwritten() -> None:
 
 
 def test_reports_a_childs_mistake() -> None:
-    replace = {"add_one_in_child": lambda _: add_one_in_child("six")}  # type: ignore[arg-type]
+    number: Any = "six"
+    replace = {"add_one_in_child": lambda _: add_one_in_child(number)}
     with Running("fork", replace=replace) as running:
         ended = running.finish()
     told = (
