@@ -74,9 +74,9 @@ def test_no_other_threads_child_can_inherit_it(
     flags = []
     set_inheritable = os.set_inheritable
 
-    def look_and_set(descriptor: int, inheritable: bool) -> None:  # noqa: FBT001
+    def look_and_set(descriptor: int, *inheritable: bool) -> None:
         flags.append(fcntl.fcntl(descriptor, fcntl.F_GETFD))
-        set_inheritable(descriptor, inheritable)
+        set_inheritable(descriptor, *inheritable)
 
     monkeypatch.setattr(os, "set_inheritable", look_and_set)
     send_descriptor(pair[0], 0)

@@ -56,7 +56,7 @@ def test_needs_the_file_that_it_has_to_remove() -> None:
             bind(receiver, path)
             os.unlink(path)
 
-        socket.socket.bind = bind_and_remove  # type: ignore[assignment,method-assign]
+        setattr(socket.socket, "bind", bind_and_remove)  # noqa: B010 - mypy
         main_of(NAME)()
 
     with Running(remove_before, name=NAME) as running:
