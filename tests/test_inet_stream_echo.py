@@ -9,12 +9,12 @@ import struct
 import threading
 from itertools import count
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from peers import LOOPBACK, client_of
+from peers import client_of
 from programs import (
     DEADLINE,
     Running,
@@ -26,10 +26,7 @@ from test_properties import examples
 from ipc_examples import inet_stream_echo
 from ipc_examples.inet_stream_echo import (
     Client,
-    accept_connection,
-    listener_at,
     move_data,
-    serve,
 )
 
 if TYPE_CHECKING:
@@ -328,41 +325,6 @@ class TestFalseAlarms:
             assert wanted == EVENT_READ | EVENT_WRITE
             assert move_data(client, wanted & EVENT_WRITE) == EVENT_READ
             assert peer.recv(10) == b"one"
-
-    def test_of_a_connection(self) -> None:
-        with (
-            listener_at(LOOPBACK) as listener,
-            selectors.DefaultSelector() as selector,
-        ):
-            listener.setblocking(False)
-            assert accept_connection(selector, listener)
-            assert not selector.get_map()
-
-    def test_cannot_make_the_server_wait(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        listener = listener_at(LOOPBACK)
-
-        def select(*_: object) -> NoReturn:
-            raise InterruptedError(listener.getblocking())
-
-        monkeypatch.setattr(selectors.DefaultSelector, "select", select)
-        with listener, pytest.raises(InterruptedError, match=r"^False$"):
-            serve(listener)
-
-    def test_cannot_block(self) -> None:
-        with (
-            listener_at(LOOPBACK) as listener,
-            selectors.DefaultSelector() as selector,
-            socket.create_connection(listener.getsockname()),
-        ):
-            assert accept_connection(selector, listener)
-            (key,) = selector.get_map().values()
-            connection: Any = key.fileobj
-            with connection:
-                assert key.events == EVENT_READ
-                assert key.data.connection is connection
-                assert not connection.getblocking()
 
 
 class TestWithoutAFreeDescriptor:

@@ -7,22 +7,20 @@ import signal
 import socket
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pytest
-from peers import LOOPBACK, client_of, send_to
+from peers import client_of, send_to
 from programs import Running
 
 from ipc_examples.inet_stream_select import (
-    accept_connection,
-    listener_at,
     read_available,
     serve,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
-    from typing import NoReturn
+
+    import pytest
 
 NAME = "inet_stream_select"
 CONSTANTS = {"BUFFER_SIZE": 16384, "IDLE": 5.0, "RETRY_DELAY": 1.0}
@@ -243,36 +241,3 @@ class TestFalseAlarms:
             other.setblocking(False)
             assert read_available(other)
         assert capsys.readouterr() == ("", "")
-
-    def test_of_a_connection(self) -> None:
-        with (
-            listener_at(LOOPBACK) as listener,
-            selectors.DefaultSelector() as selector,
-        ):
-            listener.setblocking(False)
-            assert accept_connection(selector, listener)
-            assert not selector.get_map()
-
-    def test_cannot_make_the_server_wait(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        listener = listener_at(LOOPBACK)
-
-        def select(*_: object) -> NoReturn:
-            raise InterruptedError(listener.getblocking())
-
-        monkeypatch.setattr(selectors.DefaultSelector, "select", select)
-        with listener, pytest.raises(InterruptedError, match=r"^False$"):
-            serve(listener)
-
-    def test_cannot_block(self) -> None:
-        with (
-            listener_at(LOOPBACK) as listener,
-            selectors.DefaultSelector() as selector,
-            socket.create_connection(listener.getsockname()),
-        ):
-            assert accept_connection(selector, listener)
-            (key,) = selector.get_map().values()
-            connection: Any = key.fileobj
-            with connection:
-                assert not connection.getblocking()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import os
 import re
+import selectors
 import signal
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
-from peers import STREAM, client_of, style_of
+from peers import LOOPBACK, STREAM, client_of, style_of
 from programs import (
     DEADLINE,
     RECEIVING,
@@ -19,6 +21,7 @@ from programs import (
     Running,
     assert_tells,
     main_of,
+    making,
     reason,
 )
 
@@ -27,9 +30,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 LISTENING = [p for p in SERVING if style_of(p) == socket.SOCK_STREAM]
+SELECTING = [p for p in SERVING if p in making("accept_connection")]
 INET = [p for p in LISTENING if p.startswith("inet_")]
 
 every_stream = pytest.mark.parametrize("program", STREAM)
+
+
+def module_of(program: str) -> Any:  # noqa: ANN401
+    return importlib.import_module(f"ipc_examples.{program}")
 
 
 def at_port(port: int) -> dict[str, object]:
@@ -117,3 +125,48 @@ def test_names_what_failed_when_nobody_reads(program: str) -> None:
     # Running itself writes what is left, as Python does at its end.
     err = re.sub(r"Traceback (.*\n)+BrokenPipeError: .*\n", "", ended.err)
     assert_tells(ended._replace(err=err), told, out="")
+
+
+@pytest.mark.parametrize("program", SELECTING)
+class TestSelectsFalseAlarms:
+    """What select() told may not hold any more."""
+
+    def test_no_connection_is_there(self, program: str) -> None:
+        module = module_of(program)
+        with (
+            module.listener_at(LOOPBACK) as listener,
+            selectors.DefaultSelector() as selector,
+        ):
+            listener.setblocking(False)
+            assert module.accept_connection(selector, listener)
+            assert not selector.get_map()
+
+    def test_the_listener_cannot_make_the_server_wait(
+        self, program: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        module = module_of(program)
+        listener = module.listener_at(LOOPBACK)
+
+        def select(*_: object) -> NoReturn:
+            raise InterruptedError(listener.getblocking())
+
+        monkeypatch.setattr(selectors.DefaultSelector, "select", select)
+        with listener, pytest.raises(InterruptedError, match=r"^False$"):
+            module.serve(listener)
+
+    def test_a_connection_cannot_make_the_server_wait(
+        self, program: str
+    ) -> None:
+        module = module_of(program)
+        with (
+            module.listener_at(LOOPBACK) as listener,
+            selectors.DefaultSelector() as selector,
+            socket.create_connection(listener.getsockname()),
+        ):
+            assert module.accept_connection(selector, listener)
+            (key,) = selector.get_map().values()
+            connection: Any = key.fileobj
+            with connection:
+                assert key.events == selectors.EVENT_READ
+                assert key.data is None or key.data.connection is connection
+                assert not connection.getblocking()
