@@ -229,6 +229,7 @@ SCORES = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     "path", ["index.html", LARGEST.relative_to(SITE).as_posix()]
