@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+ASKING = threading.Lock()  # two threads would count each other's descriptor
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -73,8 +74,9 @@ def next_descriptor() -> int:
     """Return the number that the next open file will get."""
     mask = pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
-        descriptor = os.dup(0)
-        os.close(descriptor)
+        with ASKING:
+            descriptor = os.dup(0)
+            os.close(descriptor)
     finally:
         pthread_sigmask(signal.SIG_SETMASK, mask)
     return descriptor

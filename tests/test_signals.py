@@ -9,12 +9,13 @@ import os
 import re
 import signal
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from types import CodeType
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from events import INTERRUPTED, Event
-from places import STOPPING
+from places import STOPPING, next_descriptor
 from processes import source_line
 from programs import (
     EXECUTING,
@@ -367,3 +368,9 @@ def test_not_struck_lines_exist() -> None:
     for pattern in NOT_STRUCK.pattern.split("|"):
         if not any(re.search(pattern, source(p)) for p in PROGRAMS):
             pytest.fail(f"no program has a line with {pattern}", pytrace=False)
+
+
+def test_threads_do_not_count_each_others_descriptors() -> None:
+    with ThreadPoolExecutor(2) as threads:
+        asked = [threads.submit(next_descriptor) for _ in range(4000)]
+        assert len({one.result() for one in asked}) == 1
