@@ -6,6 +6,7 @@ import contextlib
 import functools
 import gzip
 import http.server
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Page, Request, Response
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many workers to start: these tests never wait."""
+    return os.cpu_count() or 1
 
 
 class Server(http.server.SimpleHTTPRequestHandler):
