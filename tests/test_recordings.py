@@ -124,6 +124,18 @@ def test_which_child_was_waited_for_first_does_not_matter() -> None:
     assert comparable(replace(made, steps=steps)) != comparable(made)
 
 
+@pytest.mark.parametrize("member", ["on", "put", "take"])
+def test_on_which_object_a_call_works_matters(member: str) -> None:
+    made = load("datagram_request")
+    steps = [*made.steps]
+    number = next(n for n, s in enumerate(steps) if getattr(s, member))
+    which, end = getattr(steps[number], member)
+    for other in (which + 1, end), (which, 1 - end):
+        changed: dict[str, Any] = {member: other}
+        steps[number] = replace(made.steps[number], **changed)
+        assert comparable(replace(made, steps=steps)) != comparable(made)
+
+
 def moments(name: str) -> list[tuple[Step, State]]:
     """Return each step with what held before it."""
     made, state = load(name), recording.State()
