@@ -590,7 +590,12 @@ def comparable(recording: Recording) -> object:
         for numbers in order
     ]
     names = [(each.name, each.program) for each in recording.processes]
-    return recording.transcript, recording.sources, names, steps
+    signals = {
+        (step.process, step.call)
+        for step in recording.steps
+        if step.call.startswith("SIG")
+    }
+    return recording.transcript, recording.sources, names, steps, signals
 
 
 def waits_by_child(recording: Recording, numbers: list[int]) -> Iterator[int]:

@@ -12,7 +12,7 @@ import recorder
 import recording
 import strace
 import transcript
-from interpreter import comparable
+from interpreter import READING, comparable
 from recording import Step
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # The build itself refuses a recording that is corrupt or not up to date.
 pytestmark = pytest.mark.slow
 RECORDED = recorder.recorded()
+CLOSING = {"close", "shutdown", "exit", "killed"}
 
 
 def load(name: str) -> Recording:
@@ -90,6 +91,13 @@ class TestEvery:
             if step.take:
                 written = "".join(steps[cause].data for cause in step.after)
                 assert step.data in written
+
+    def test_a_stream_ends_since_an_end_was_closed(self, name: str) -> None:
+        steps = load(name).steps
+        for step in steps:
+            if step.call in READING and not step.data:
+                for cause in step.after:
+                    assert steps[cause].call in CLOSING
 
 
 @pytest.mark.parametrize(
