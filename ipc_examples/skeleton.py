@@ -20,28 +20,18 @@ Processes and channels are complete. Put your own work into work():
     b'ONWARD'
 """
 
-import itertools
 import os
-import queue
 import signal
 import socket
 import sys
 import traceback
+from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from threading import Thread
-from typing import BinaryIO, NamedTuple, NoReturn
+from contextlib import contextmanager
+from itertools import cycle
+from typing import NoReturn
 
-
-class Worker(NamedTuple):
-    """A child process, and the parent's end of the channel to it."""
-
-    pid: int
-    requests: socket.socket
-    answers: BinaryIO
-
-
-Owing = queue.SimpleQueue[Worker | Exception | None]
+Channel = socket.socket  # one end of it: the parent's, or a worker's
 
 
 def work(line: bytes) -> bytes:
@@ -52,80 +42,106 @@ def work(line: bytes) -> bytes:
 def distribute(lines: Iterable[bytes], workers: int = 2) -> Iterator[bytes]:
     """Yield the answers to *lines*, in their order, by child processes.
 
-    :param lines: are taken as they come, without newlines
-    :param workers: how many children work on them, at least one
-    :raises OSError: if there is no room; its subclass
-        :exc:`ChildProcessError` if a worker failed
-    :raises ValueError: if a line contains a newline
+    Lines are taken as they come. The answer to one comes when as many more
+    have been taken as there are workers, or when there are no more.
 
-    See :manpage:`fork(2)`, :manpage:`socketpair(2)`, :manpage:`waitpid(2)`.
+    :param lines: without newlines
+    :param workers: how many children work on them, at least one
+    :raises OSError: if there is no room, or if a worker failed
+    :raises ValueError: if a line contains a newline
     """
-    team: list[Worker] = []
-    owing: Owing = queue.SimpleQueue()  # who owes an answer, in order
+    owing: deque[Channel] = deque()  # on which an answer is due, in order
+    with worker_pool(workers) as channels:
+        for line, channel in zip(lines, cycle(channels), strict=False):
+            if len(owing) == workers:
+                yield receive_answer(owing.popleft())
+            channel.sendall(as_line(line))  # its worker owes nothing: it reads
+            owing.append(channel)
+        while owing:
+            yield receive_answer(owing.popleft())
+
+
+def receive_answer(channel: Channel) -> bytes:
+    """Return the answer that a worker owes; nothing follows it.
+
+    :raises ChildProcessError: if the worker ends before it has answered
+    """
+    with channel.makefile("rb") as answers:
+        if not (answer := answers.readline()).endswith(b"\n"):
+            raise ChildProcessError("a worker ended before it answered")
+    return answer.removesuffix(b"\n")
+
+
+def as_line(message: bytes) -> bytes:
+    """Return *message* with the newline that ends it.
+
+    :raises ValueError: if it contains a newline, or it would be two messages
+    """
+    if b"\n" in message:
+        raise ValueError(f"more than one line: {message!r}")
+    return message + b"\n"
+
+
+@contextmanager
+def worker_pool(workers: int) -> Iterator[list[Channel]]:
+    """Start *workers* children; give the parent's ends of their channels.
+
+    However it is left, they end, and it waits for them.
+
+    :raises OSError: if there is no room for sockets or processes; its subclass
+        :exc:`ChildProcessError` if a worker failed
+
+    See :manpage:`shutdown(2)` and :manpage:`waitpid(2)`.
+    """
+    channels: list[Channel] = []
+    pids: list[int] = []
     print(end="", flush=True)  # or each would write what is still unwritten
-    with ExitStack() as channels:
-        try:
-            team.extend(start_worker(channels) for _ in range(workers))
-            # The forks are over: now a thread may start.
-            Thread(target=feed, args=(lines, team, owing), daemon=True).start()
-            while worker := owing.get():
-                if isinstance(worker, Exception):
-                    raise worker
-                answer = worker.answers.readline()
-                if not answer.endswith(b"\n"):
-                    raise ChildProcessError(f"worker {worker.pid} is silent")
-                yield answer.removesuffix(b"\n")
-        except BaseException:
-            for worker in team:
-                os.kill(worker.pid, signal.SIGTERM)
-            raise
-        finally:
-            channels.close()  # which tells the workers to end
-            statuses = [os.waitpid(worker.pid, 0)[1] for worker in team]
+    try:
+        while len(pids) < workers:
+            pids.append(start_worker(channels))
+        yield channels
+        # close() might not do: whoever was forked since then holds a copy.
+        for channel in channels:
+            channel.shutdown(socket.SHUT_WR)
+    except BaseException:
+        for pid in pids:
+            os.kill(pid, signal.SIGTERM)
+        raise
+    finally:
+        for channel in channels:
+            channel.close()
+        statuses = [os.waitpid(pid, 0)[1] for pid in pids]
     if any(statuses):
         raise ChildProcessError("a worker failed")
 
 
-def feed(lines: Iterable[bytes], team: list[Worker], owing: Owing) -> None:
-    """Hand *lines* to the workers in turn; note in *owing* who got one."""
-    try:
-        for line, worker in zip(lines, itertools.cycle(team), strict=False):
-            if b"\n" in line:
-                raise ValueError(f"more than one line: {line!r}")
-            worker.requests.sendall(line + b"\n")
-            owing.put(worker)
-        owing.put(None)
-    except Exception as error:
-        owing.put(error)
+def start_worker(channels: list[Channel]) -> int:
+    """Fork a worker; return its process id.
 
-
-def start_worker(channels: ExitStack) -> Worker:
-    """Fork a worker; it lives until the parent closes its channel.
-
-    :param channels: closes the parent's ends of all channels
+    :param channels: the parent's ends; the new one is added
     :raises OSError: if there is no room for sockets or a process
+
+    See :manpage:`fork(2)` and :manpage:`socketpair(2)`.
     """
     parent_end, child_end = socket.socketpair()
+    channels.append(parent_end)
     with child_end:
-        requests = channels.enter_context(parent_end)
-        answers = channels.enter_context(parent_end.makefile("rb"))
         if (pid := os.fork()) == 0:
             answer_and_exit(child_end, channels)
-    return Worker(pid, requests, answers)
+    return pid
 
 
-def answer_and_exit(channel: socket.socket, others: ExitStack) -> NoReturn:
+def answer_and_exit(channel: Channel, others: list[Channel]) -> NoReturn:
     """In the child: answer line by line, then leave the process."""
     status, parent = 1, os.getppid()
     try:
-        others.close()  # or these channels would never end
-        with channel.makefile("rb") as requests:
-            for line in requests:
+        for other in others:  # or they would stay open if the parent died
+            other.close()
+        with channel.makefile("rb") as lines:
+            for line in lines:
                 answer = work(line.removesuffix(b"\n"))
-                if b"\n" in answer:
-                    raise ValueError(f"work() gave more lines: {answer!r}")
                 print(end="", flush=True)  # what work() has printed
-                channel.sendall(answer + b"\n")
+                channel.sendall(as_line(answer))
         status = 0
     except Exception:
         if os.getppid() == parent:  # or nobody waits for an answer
@@ -138,11 +154,11 @@ def main() -> None:
     """Print an answer to each line of standard input."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ^C ends all at once
     try:
-        stdin = open(0, "rb", closefd=False)  # feed() may wait for it
+        stdin = open(0, "rb", closefd=False)
         lines = (line.removesuffix(b"\n") for line in stdin)
         with open(1, "wb", closefd=False) as stdout:
             for answer in distribute(lines):
-                stdout.write(answer + b"\n")
+                stdout.write(as_line(answer))
                 stdout.flush()
     except OSError as error:
         sys.exit(f"skeleton: {error}")

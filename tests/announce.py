@@ -15,7 +15,6 @@ import importlib.util
 import os
 import socket
 import sys
-import threading
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +89,6 @@ def main() -> None:
     module.__file__ = file
     socket.getaddrinfo = find_ipv4
     sys.setprofile(profile)
-    threading.settrace(tracer(code.co_filename))
     sys.settrace(tracer(code.co_filename))
     exec(code, module.__dict__)  # noqa: S102 - that is what it is for
 

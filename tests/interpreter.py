@@ -114,7 +114,7 @@ class Interpreter:
             self.start(number, call)
         if call.line is not None:
             self.lines[number] = call.line
-        step = Step(number, call.name, self.lines[number], thread=call.thread)
+        step = Step(number, call.name, self.lines[number])
         if call.result is not None and call.result < 0:
             step.error = call.rest.partition(" ")[0]
         if self.fill(step, call):
@@ -191,7 +191,7 @@ class Interpreter:
 
     def on_fork(self, step: Step, call: Call) -> bool:
         if call.result not in self.numbers:
-            return False  # a thread, or a failure
+            return False  # it failed
         child = step.child = self.numbers[call.result]
         parent = step.process
         self.started.add(child)
@@ -217,11 +217,7 @@ class Interpreter:
         step.table = dict.fromkeys(self.tables[step.process])
         self.ended[self.traced[step.process].pid] = len(self.steps)
 
-    def on_killed(self, step: Step, call: Call) -> bool:
-        if self.traced[step.process].pid in self.ended:
-            return False  # another of its threads
-        self.on_exit(step, call)
-        return True
+    on_killed = on_exit
 
     def on_wait(self, step: Step, call: Call) -> bool:
         if call.result not in self.ended:
@@ -549,8 +545,6 @@ def comparable(recording: Recording) -> object:
     for number, step in enumerate(recording.steps):
         if not step.call.startswith("SIG"):
             order[step.process].append(number)
-    for numbers in order:  # nor the order between threads
-        numbers.sort(key=lambda number: recording.steps[number].thread)
     order = [[*waits_by_child(recording, numbers)] for numbers in order]
     place = {
         number: (process, index)

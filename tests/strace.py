@@ -105,7 +105,6 @@ class Call:
     rest: str = ""
     line: int | None = None
     end: float = math.inf
-    thread: int = 0
 
     @property
     def broken_off(self) -> bool:
@@ -180,11 +179,7 @@ def as_call(row: str) -> Call | None:
 
 
 def in_order(traced: list[Traced]) -> list[Traced]:
-    """Sort processes by the time at which they were started or forked.
-
-    What a process's threads did, it did itself.
-    """
-    traced = without_threads(traced)
+    """Sort processes by the time at which they were started or forked."""
     forks = {
         call.result: call.start
         for each in traced
@@ -194,23 +189,6 @@ def in_order(traced: list[Traced]) -> list[Traced]:
     return sorted(
         traced, key=lambda each: forks.get(each.pid, each.calls[0].start)
     )
-
-
-def without_threads(traced: list[Traced]) -> list[Traced]:
-    """Add the calls of each thread to those of its process."""
-    owners = {
-        call.result: each
-        for each in traced
-        for call in each.calls
-        if "CLONE_THREAD" in call.arguments
-    }
-    calls = {each.pid: each.calls for each in traced}
-    for number, (thread, owner) in enumerate(owners.items(), start=1):
-        own = calls.get(thread or 0, [])
-        for call in own:
-            call.thread = number
-        owner.calls = sorted(owner.calls + own, key=lambda call: call.start)
-    return [each for each in traced if each.pid not in owners]
 
 
 def command() -> list[str]:

@@ -140,25 +140,3 @@ def test_another_descriptor_is_for_the_same() -> None:
     )
     (step,) = [step for step in steps(trace) if step.call == "dup"]
     assert (step.fd, step.detail, step.table) == (4, "5", {5: step.on})
-
-
-def test_what_a_thread_does_its_process_does() -> None:
-    parent = PARENT.replace(
-        "1.2 clone(child_stack=NULL, flags=SIGCHLD) = 20",
-        "1.2 clone3({flags=CLONE_VM|CLONE_FILES|CLONE_THREAD}, 88) = 20",
-    )
-    thread = (
-        '1.21 stat("@line:30", 0x7ff) = -1 ENOENT (No such file)\n'
-        '1.25 write(4<pipe:[7]>, "ab", 2) = 2\n'
-    )
-    traced = [
-        strace.Traced(pid, "", list(strace.parse(trace)))
-        for pid, trace in ((10, parent), (20, thread))
-    ]
-    (process,) = strace.in_order(traced)
-    interpreter = Interpreter([process])
-    interpreter.run()
-    found = {step.call: step for step in interpreter.steps}
-    assert "fork" not in found
-    assert (found["write"].thread, found["write"].line) == (1, 30)
-    assert (found["close"].thread, found["close"].line) == (0, 10)

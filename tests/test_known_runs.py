@@ -107,12 +107,11 @@ CALLS = {
         "child 5": "close4 read5 write5 read5 write5 read5 killed",
     },
     "skeleton": {
-        # The second thread reads and hands on.
         "parent": "start socketpair fork close4 socketpair fork close5"
-        " recvfrom3 write1 recvfrom4 write1 close4 close3 wait wait exit"
-        " read0 sendto3 sendto4 read0",
+        " read0 sendto3 sendto4 read0 recvfrom3 write1 recvfrom4 write1"
+        " shutdown3 shutdown4 close3 close4 wait wait exit",
         "child 1": "close3 recvfrom4 sendto4 recvfrom4 exit",
-        "child 2": "close4 close3 recvfrom5 sendto5 recvfrom5 exit",
+        "child 2": "close3 close4 recvfrom5 sendto5 recvfrom5 exit",
     },
     "socketpair": {
         "parent": "start socketpair fork close3 recvfrom4 write1 sendto4"
@@ -204,7 +203,7 @@ class TestRun:
         calls = {
             process: " ".join(
                 f"{step.call}{'' if step.fd is None else step.fd}"
-                for step in sorted(made.steps, key=lambda step: step.thread)
+                for step in made.steps
                 if step.process == number and not step.call.startswith("SIG")
             )
             for number, process in enumerate(Words(made).processes)

@@ -62,8 +62,9 @@ OF_CHILD = r"\w+: child: .*\n|(?:Traceback| |\w+Error: ).*\n"
 NOT_STRUCK = re.compile(
     r"raise ConnectionError|for descriptor in rights:|os\.close\(descriptor\)"
     r"|raise ValueError\(\"with a timeout |# as process 1, which it"
-    r"|raise ValueError\(f\"more than one line|raise ValueError\(f\"work\("
-    r"|# as a shell says of what it cannot execute|: cut to |is silent"
+    r"|raise ValueError\(f\"more than one line"
+    r"|# as a shell says of what it cannot execute|: cut to "
+    r"|ended before it answered"
     r"|parser\.error\(.* string|pass  # it takes the place of"
 )
 

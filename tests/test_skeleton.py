@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NAME = "skeleton"
-SILENT = rf"{NAME}: worker \d+ is silent\n"
+SILENT = f"{NAME}: a worker ended before it answered\n"
 
 
 def answers_to(lines: list[bytes], workers: int = 2) -> str:
@@ -86,15 +86,52 @@ def test_answers_each_line_in_order(stdin: bytes, answers: str) -> None:
         assert running.finish() == (0, answers, "")
 
 
-def test_answers_each_line_before_the_next_is_typed() -> None:
+def test_answers_a_line_when_two_more_are_typed() -> None:
     with Typist() as typist, Running(typist.run(), name=NAME) as running:
-        for word in ("one", "two", "three", "four"):
-            typist.type(f"{word}\n".encode())
-            assert running.line() == word.upper()
+        typist.type(b"one\ntwo\n")
+        typist.type(b"three\n")
+        assert running.line() == "ONE"
+        typist.type(b"four\n")
+        assert running.line() == "TWO"
         typist.type(b"fi")
         typist.type(b"ve")
         typist.end()
-        assert running.finish() == (0, "FIVE\n", "")
+        assert running.finish() == (0, "THREE\nFOUR\nFIVE\n", "")
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_takes_as_many_lines_ahead_as_there_are_workers(workers: int) -> None:
+    taken = []
+
+    def lines() -> Iterator[bytes]:
+        for number in range(5):
+            taken.append(number)
+            yield b"one"
+
+    def tell_when() -> None:
+        print(*(len(taken) for _ in distribute(lines(), workers)))
+
+    with Running(tell_when) as running:
+        ahead = [min(number + workers, 5) for number in range(1, 6)]
+        assert running.finish() == (0, f"{' '.join(map(str, ahead))}\n", "")
+
+
+def test_two_may_be_in_progress() -> None:
+    """The workers of the one are not kept from ending by the other's."""
+
+    def answer_two() -> None:
+        one, other = distribute([b"one"] * 4), distribute([b"two"] * 4)
+        print(next(one), next(other))
+        print(*one)
+        print(*other)
+        print(*distribute(distribute([b"three"])))
+
+    with Running(answer_two) as running:
+        out = (
+            "b'ONE' b'TWO'\nb'ONE' b'ONE' b'ONE'\nb'TWO' b'TWO' b'TWO'\n"
+            "b'THREE'\n"
+        )
+        assert running.finish() == (0, out, "")
 
 
 def test_who_wants_no_more_answers_ends_busy_workers_quietly() -> None:
@@ -138,7 +175,7 @@ def test_two_work() -> None:
 
 @pytest.mark.slow
 def test_a_line_may_exceed_every_buffer() -> None:
-    lines = [bytes([65 + n]) * 1_000_000 for n in range(5)]
+    lines = [bytes([65 + n]) * 3_000_000 for n in range(5)]
     with Running(lambda: print(list(distribute(lines)) == lines)) as running:
         assert running.finish() == (0, "True\n", "")
 
@@ -146,7 +183,7 @@ def test_a_line_may_exceed_every_buffer() -> None:
 @pytest.mark.slow
 def test_there_may_be_more_lines_than_fit_between_the_processes() -> None:
     """Nobody waits for a worker that waits for somebody to take its answer."""
-    lines = [b"%d" % n for n in range(20_000)]
+    lines = [b"%d" % n for n in range(2_000)]
     with Running(lambda: print(list(distribute(lines)) == lines)) as running:
         assert running.finish() == (0, "True\n", "")
 
@@ -179,15 +216,15 @@ def test_what_the_work_prints_comes_before_its_answer() -> None:
         print("working on", line)
         return line.upper()
 
-    with Typist() as typist:
-        run = typist.run(work=tell)
-        with Running(run, name=NAME) as running:
-            for word in ("one", "two", "three"):
-                typist.type(f"{word}\n".encode())
-                assert running.line() == f"working on b'{word}'"
-                assert running.line() == word.upper()
-            typist.end()
-            assert running.finish() == (0, "", "")
+    words = ("one", "two", "three", "four", "five")
+    stdin = "".join(f"{word}\n" for word in words).encode()
+    with Running(NAME, stdin=stdin, replace={"work": tell}) as running:
+        status, out, err = running.finish()
+    assert (status, err) == (0, "")
+    told = out.splitlines()
+    assert len(told) == 2 * len(words)
+    for word in words:
+        assert told.index(f"working on b'{word}'") < told.index(word.upper())
 
 
 def kill_oneself(_: bytes) -> bytes:
@@ -201,13 +238,34 @@ def test_reports_a_worker_that_ends(end: Callable[[bytes], bytes]) -> None:
     assert re.fullmatch(SILENT, error)
 
 
-def test_reports_a_worker_that_ends_beside_an_idle_typist() -> None:
-    """The thread that reads lines waits for one; it holds up nobody."""
+def test_reports_a_worker_that_ends_when_its_answer_is_due() -> None:
     with Typist() as typist:
         run = typist.run(work=kill_oneself)
         with Running(run, name=NAME) as running:
-            typist.type(b"one\n")
+            typist.type(b"one\ntwo\nthree\n")
             assert_tells(running.finish(), SILENT, out="")
+
+
+def test_reports_a_worker_that_is_killed_between_two_lines() -> None:
+    def kill_the_worker() -> None:
+        fork, pids = os.fork, []
+
+        def fork_and_remember() -> int:
+            pids.append(fork())
+            return pids[-1]
+
+        os.fork = fork_and_remember
+        try:
+            for answer in distribute([b"one", b"two"], workers=1):
+                print(answer)
+                os.kill(pids[0], signal.SIGKILL)
+                os.waitid(os.P_PID, pids[0], os.WEXITED | os.WNOWAIT)
+        except OSError as error:
+            print(error)
+
+    with Running(kill_the_worker) as running:
+        out = "b'ONE'\n[Errno 32] Broken pipe\n"
+        assert running.finish() == (0, out, "")
 
 
 @pytest.mark.parametrize("failing", [0, 1])
@@ -253,14 +311,14 @@ def test_says_that_an_answer_has_more_lines(answer: bytes) -> None:
     replace = {"work": lambda _: answer}
     with Running(NAME, stdin=b"one\n", replace=replace) as running:
         ended = running.finish()
-    told = re.escape(f"ValueError: work() gave more lines: {answer!r}\n")
+    told = re.escape(f"ValueError: more than one line: {answer!r}\n")
     assert_tells(ended, rf"Traceback (.*\n)+{told}{SILENT}", out="")
 
 
 @pytest.mark.parametrize("line", [b"one\ntwo", b"one\n", b"\n"])
 def test_takes_no_more_than_one_line(line: bytes) -> None:
     def tell_why() -> None:
-        answers = distribute([b"zero", line, b"three"])
+        answers = distribute([b"zero", b"one", b"two", line, b"four"])
         try:
             for answer in answers:
                 print(answer)
@@ -268,13 +326,13 @@ def test_takes_no_more_than_one_line(line: bytes) -> None:
             print(error)
 
     with Running(tell_why) as running:
-        out = f"b'ZERO'\nmore than one line: {line!r}\n"
+        out = f"b'ZERO'\nb'ONE'\nmore than one line: {line!r}\n"
         assert running.finish() == (0, out, "")
 
 
 def test_hands_on_what_the_lines_raise() -> None:
     def lines() -> Iterator[bytes]:
-        yield b"one"
+        yield from (b"one", b"two", b"three")
         raise LookupError("no more")
 
     def tell_why() -> None:
@@ -333,8 +391,8 @@ def test_a_signal_ends_it_at_once_and_a_busy_worker_after_its_line(
     os.close(keeper)
 
 
-def test_an_interpreter_ends_though_its_thread_waits_for_a_line() -> None:
-    """As it is started by a shell; here nobody reads its answers."""
+def test_an_interpreter_ends_when_nobody_reads_its_answers() -> None:
+    """As it is started by a shell, while more lines may come."""
     reader, writer = os.pipe()
     with subprocess.Popen(
         [sys.executable, "-X", "dev", FILES[NAME]],
@@ -346,7 +404,7 @@ def test_an_interpreter_ends_though_its_thread_waits_for_a_line() -> None:
         os.close(reader)
         assert running.stdin
         assert running.stderr
-        running.stdin.write(b"one\n")
+        running.stdin.write(b"one\ntwo\nthree\n")
         running.stdin.flush()
         assert running.wait(DEADLINE) == 1
         error = running.stderr.read().decode()

@@ -52,8 +52,6 @@ A step has these members; those that are empty are left out:
     been written, who was waited for had ended.
 ``waited``
     True if the call began before the last of these had happened.
-``thread``
-    A number of its own for each thread but the first.
 """
 
 from __future__ import annotations
@@ -115,7 +113,6 @@ class Step:
     take: End | None = None
     after: list[int] = field(default_factory=list)
     waited: bool = False
-    thread: int = 0
 
 
 @dataclass
