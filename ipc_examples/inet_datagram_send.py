@@ -21,51 +21,29 @@ Start inet_datagram_receive.py, then run, with the port that it shows::
 """
 
 import argparse
-import contextlib
 import re
 import signal
 import socket
 import sys
 
 MESSAGE = b"The sea is calm tonight, the tide is full . . .\0"
-TIMEOUT = 0.1  # seconds in which a refusal may come back
 
 
 def send(host: str, port: int, message: bytes) -> None:
     """Send *message* as one datagram to *host*.
 
-    Where *host* has several addresses, as ``localhost`` has, the next is
-    tried when one refuses.
-
-    :raises OSError: if *host* is unknown; if all refuse, as the first did
+    :param host: an IPv6 address, if it has a colon; else an IPv4 address, or
+        a name that stands for one
+    :raises OSError: if *host* is unknown, or the system cannot send; not if
+        nobody receives
     :raises UnicodeError: if *host* cannot be a name
 
-    See :manpage:`getaddrinfo(3)` and :manpage:`udp(7)`, "Error handling".
+    See :manpage:`getaddrinfo(3)`, :manpage:`sendto(2)` and :manpage:`udp(7)`.
     """
-    first_error: OSError | None = None
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    for family, kind, protocol, _, address in found:
-        try:
-            with socket.socket(family, kind, protocol) as sender:
-                sender.connect(address)  # only then do refusals reach us
-                sender.send(message)
-                await_refusal(sender)
-                return
-        except OSError as error:
-            first_error = first_error or error
-    raise first_error or OSError("no address")
-
-
-def await_refusal(sender: socket.socket) -> None:
-    """Return when nothing has come back for TIMEOUT seconds.
-
-    :raises ConnectionRefusedError: if nobody receives at that port
-
-    See :manpage:`udp(7)`, "Error handling".
-    """
-    sender.settimeout(TIMEOUT)
-    with contextlib.suppress(TimeoutError):
-        sender.recv(1)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    *_, address = socket.getaddrinfo(host, port, family)[0]
+    with socket.socket(family, socket.SOCK_DGRAM) as sender:
+        sender.sendto(message, address)
 
 
 def port_number(text: str) -> int:

@@ -9,17 +9,13 @@ What comes from outside cannot play tricks on the terminal:
 
 .. testcode::
 
-    import socket
-    from ipc_examples.unix_datagram_receive import receive
+    from ipc_examples.unix_datagram_receive import escaped
 
-    one, other = socket.socketpair(type=socket.SOCK_DGRAM)
-    with one, other:
-        one.send(b"calm\x1b[2Jtonight\0")
-        receive(other)
+    print(escaped(b"The sea is calm\x1b[2J tonight\0"))
 
 .. testoutput::
 
-    -->calm\x1b[2Jtonight
+    The sea is calm\x1b[2J tonight
 """
 
 import argparse
@@ -34,20 +30,6 @@ STOPPING = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
 # C0 but NUL, DEL and C1; what reorders a line: U+2028 to 202E, 2066 to 2069.
 CODES = *range(1, 32), *range(127, 160), *range(8232, 8239), *range(8294, 8298)
 ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
-
-
-def receive(receiver: socket.socket) -> None:
-    """Wait for one datagram and print it.
-
-    :raises OSError: if standard output fails
-    :raises SystemExit: if the datagram did not fit, with a message
-
-    See :manpage:`recvmsg(2)`, ``MSG_TRUNC``.
-    """
-    datagram, _, flags, _ = receiver.recvmsg(1024)
-    print(f"-->{escaped(datagram)}", flush=True)
-    if flags & socket.MSG_TRUNC:
-        sys.exit(f"unix_datagram_receive: cut to {len(datagram)} bytes")
 
 
 def remove_at_end(path: str) -> None:
@@ -89,7 +71,10 @@ def escaped(messages: bytes) -> str:
 
 
 def main() -> None:
-    """Receive one datagram at a path."""
+    """Receive one datagram at a path and print it.
+
+    See :manpage:`bind(2)`, and :manpage:`recvmsg(2)`, ``MSG_TRUNC``.
+    """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     parser = argparse.ArgumentParser(description="Receive one datagram.")
     parser.add_argument("path", metavar="PATH", nargs="?", default="socket")
@@ -100,9 +85,14 @@ def main() -> None:
             remove_at_end(path)
             subject = "standard output"
             print(f"socket -->{escaped(os.fsencode(path))}", flush=True)
-            receive(receiver)
+            subject = path
+            datagram, _, flags, _ = receiver.recvmsg(1024)
+            subject = "standard output"
+            print(f"-->{escaped(datagram)}", flush=True)
     except OSError as error:
         sys.exit(f"unix_datagram_receive: {subject}: {error}")
+    if flags & socket.MSG_TRUNC:
+        sys.exit(f"unix_datagram_receive: cut to {len(datagram)} bytes")
 
 
 if __name__ == "__main__":

@@ -66,15 +66,22 @@ def wire(sender: str) -> bytes:
 
 
 def resolver(*hosts: str) -> dict[str, object]:
-    """Return what makes any name resolve to *hosts*, in this order."""
+    """Return what makes any name resolve to *hosts*, in this order.
+
+    Or to those of them that are of the family that is asked for.
+    """
     real = socket.getaddrinfo
 
     def resolve(_: str, *arguments: Any, **options: Any) -> object:  # noqa: ANN401
-        return [
-            found
-            for host in hosts
-            for found in real(host, *arguments, **options)
-        ]
+        found, error = [], None
+        for host in hosts:
+            try:
+                found += real(host, *arguments, **options)
+            except socket.gaierror as other:  # it is of the other family
+                error = other
+        if error and not found:
+            raise error
+        return found
 
     return {"socket.getaddrinfo": resolve}
 
@@ -97,6 +104,8 @@ def style_of(program: str) -> socket.SocketKind:
 
 
 CONNECTING = [p for p in SENDING if style_of(p) == socket.SOCK_STREAM]
+# What it sends leaves at once, whether anybody receives it or not.
+UDP = [p for p in SENDING if p.startswith("inet_") and p not in CONNECTING]
 
 
 def open_socket(program: str, host: str = LOOPBACK) -> socket.socket:

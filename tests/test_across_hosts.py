@@ -155,17 +155,23 @@ pytestmark = [
 Networks = tuple[Network, Network]
 
 
-def started(there: Network, program: str) -> tuple[Running, str]:
+def started(
+    there: Network, program: str, host: str = THERE
+) -> tuple[Running, str]:
     """Start a receiver there; return it and its port."""
-    receiver = there.run(program, THERE)
+    receiver = there.run(program, host)
     return receiver, receiver.line().rpartition(" ")[2]
 
 
 def serve_next(
-    here: Network, program: str, receiver: Running, port: str
+    here: Network,
+    program: str,
+    receiver: Running,
+    port: str,
+    host: str = THERE,
 ) -> None:
     """See that a receiver shows what the next sender sends, and end it."""
-    sender = here.run(sender_to(program), THERE, port)
+    sender = here.run(sender_to(program), host, port)
     assert sender.finish() == (0, "", "")
     text = wire(sender_to(program)).removesuffix(b"\0").decode()
     assert receiver.line() == f"-->{text}"
@@ -182,6 +188,20 @@ def test_between_hosts(networks: Networks, program: str) -> None:
     here, there = networks
     receiver, port = started(there, program)
     serve_next(here, program, receiver, port)
+
+
+@pytest.mark.fault("a link-local address, where there are two links")
+@every(INET)
+def test_second_link(networks: Networks, program: str) -> None:
+    """Such an address means nothing without the name of its link."""
+    here, there = networks
+    here.ip(f"link add link1 type veth peer link1 netns {there.process.pid}")
+    for network, address in ((here, "fe80::1"), (there, "fe80::2")):
+        network.ip(f"address add {address}/64 dev link1 nodad")
+        network.ip("link set link1 up")
+    host = "fe80::2%link1"
+    receiver, port = started(there, program, host)
+    serve_next(here, program, receiver, port, host)
 
 
 @pytest.mark.fault("a host that is not there")

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import pytest
-from peers import LOOPBACK
+import signal
 
-from ipc_examples.inet_datagram_receive import receiver_at
+from programs import Running
 
+NAME = "inet_datagram_receive"
 HELP = """\
 usage: inet_datagram_receive.py [-h] [HOST]
 
@@ -19,11 +19,7 @@ options:
 
 
 def test_each_receiver_has_a_port_of_its_own() -> None:
-    with receiver_at(LOOPBACK) as one, receiver_at(LOOPBACK) as other:
-        assert one.getsockname() != other.getsockname()
-
-
-def test_the_port_is_free_when_an_exception_passes() -> None:
-    with pytest.raises(KeyError), receiver_at(LOOPBACK) as receiver:
-        raise KeyError
-    assert receiver.fileno() == -1
+    with Running(NAME) as one, Running(NAME) as other:
+        assert one.line() != other.line()
+        for receiver in (one, other):
+            assert receiver.interrupt() == (-signal.SIGINT, "", "")

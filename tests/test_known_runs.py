@@ -34,9 +34,9 @@ CALLS = {
         "child": "write1 exit",
     },
     "inet_datagrams": {
-        "inet_datagram_receive": "start socket bind3 dup3 close3 write1"
-        " recvmsg4 write1 close4 exit",
-        "inet_datagram_send": "start socket connect3 sendto3 poll close3 exit",
+        "inet_datagram_receive": "start socket bind3 write1 recvmsg3 write1"
+        " close3 exit",
+        "inet_datagram_send": "start socket sendto3 close3 exit",
     },
     "inet_stream_echo": {
         "inet_stream_echo": f"{OPEN_LISTENER} epoll_create epoll_ctl4"

@@ -53,14 +53,20 @@ NO_FILE = rf"{reason(errno.ENOENT)}.*"
 IN_USE = rf"{reason(errno.EADDRINUSE)}.*"
 NOT_OURS = rf"{reason(errno.EADDRNOTAVAIL)}.*"
 ABSENT = rf"\[Errno {errno.EAFNOSUPPORT}\] no IPv6"
+NO_IPV4 = rf"\[Errno {socket.EAI_ADDRFAMILY}\] .*not supported"
 
 every_server = pytest.mark.parametrize("program", SERVING)
 every_receiver = pytest.mark.parametrize("program", RECEIVING)
 every_stream = pytest.mark.parametrize("program", STREAM)
 every_datagram = pytest.mark.parametrize("program", DATAGRAM)
 every_unix = pytest.mark.parametrize("program", UNIX)
-every_host = pytest.mark.parametrize(
-    "program", [p for p in SERVING if p.startswith("inet_")]
+HOSTS = [p for p in SERVING if p.startswith("inet_")]
+every_host = pytest.mark.parametrize("program", HOSTS)
+every_datagram_host = pytest.mark.parametrize(
+    "program", [p for p in HOSTS if p in DATAGRAM]
+)
+every_listener = pytest.mark.parametrize(
+    "program", [p for p in HOSTS if p not in DATAGRAM]
 )
 
 
@@ -184,6 +190,22 @@ class TestDatagrams:
             ended = running.finish()
         cut = f"{program}: cut to 1024 bytes\n"
         assert ended == (1, "-->" + "x" * 1024 + "\n", cut)
+
+    @pytest.mark.fault("a system that cannot receive")
+    @every_datagram
+    def test_that_cannot_be_received_are_not_the_outputs_fault(
+        self, program: str
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+
+        replace = {"socket.socket.recvmsg": fail}
+        with Running(program, replace=replace) as running:
+            running.line()
+            ended = running.finish()
+        subject = "socket" if program in UNIX else LOOPBACK
+        told = rf"{program}: {subject}: {reason(errno.ENOBUFS)}\n"
+        assert_tells(ended, told, out="")
 
     @every_datagram
     def test_one_is_enough(self, program: str) -> None:
@@ -483,7 +505,7 @@ class TestHosts:
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
     @pytest.mark.fault("a host of whose addresses the first cannot be had")
-    @every_host
+    @every_listener
     @pytest.mark.parametrize(
         ("hosts", "reached_at"),
         [
@@ -501,6 +523,28 @@ class TestHosts:
             first = running.line()
             speak_and_end(program, running, first, reached_at)
 
+    @pytest.mark.fault("a host with addresses of IPv6 and IPv4")
+    @every_datagram_host
+    @pytest.mark.parametrize("hosts", [("::1", LOOPBACK), (LOOPBACK, "::1")])
+    def test_stand_for_an_ipv4_address(
+        self, program: str, hosts: tuple[str, str]
+    ) -> None:
+        """So a sender to the same name finds the receiver."""
+        replace = resolver(*hosts)
+        with Running(program, "localhost", replace=replace) as running:
+            speak_and_end(program, running, running.line())
+
+    @pytest.mark.fault("a host with IPv6 addresses alone, given by its name")
+    @every_datagram_host
+    def test_must_have_an_ipv4_address(self, program: str) -> None:
+        replace = resolver("::1")
+        assert_refuses(program, "sea", why=NO_IPV4, replace=replace)
+
+    @pytest.mark.fault("IPv6 absent")
+    @every_datagram_host
+    def test_of_ipv6_need_it(self, program: str) -> None:
+        assert_refuses(program, "::1", why=ABSENT, replace=IPV6_ABSENT)
+
     @pytest.mark.fault("IPv6 absent")
     @every_host
     def test_are_tried_without_ipv6(self, program: str) -> None:
@@ -509,7 +553,7 @@ class TestHosts:
             first = running.line()
             speak_and_end(program, running, first)
 
-    @every_host
+    @every_listener
     @pytest.mark.parametrize(
         ("hosts", "why"),
         [

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import socket
+from typing import TYPE_CHECKING
 
 import pytest
 from peers import (
@@ -14,6 +15,7 @@ from peers import (
     LONGEST,
     LOOPBACK,
     NAMES_UNKNOWN,
+    UDP,
     needs_ipv6,
     nobody_for,
     peer_of,
@@ -32,6 +34,9 @@ from programs import (
     reason,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 pytestmark = pytest.mark.usefixtures("empty_directory")
 
 UNIX = [p for p in SENDING if p.startswith("unix_")]
@@ -43,6 +48,10 @@ REFUSED = reason(errno.ECONNREFUSED)
 every_sender = pytest.mark.parametrize("program", SENDING)
 every_unix = pytest.mark.parametrize("program", UNIX)
 every_inet = pytest.mark.parametrize("program", INET)
+every_client = pytest.mark.parametrize(
+    "program", [p for p in CONNECTING if p in INET]
+)
+every_udp = pytest.mark.parametrize("program", UDP)
 
 
 @every_sender
@@ -58,10 +67,22 @@ def test_sends_the_bytes_of_the_original_once(program: str) -> None:
 
 @pytest.mark.fault("nobody there")
 @every_sender
-def test_finds_nobody(program: str) -> None:
+def test_finds_nobody(
+    program: str, record_property: Callable[[str, object], None]
+) -> None:
     with nobody_for(program) as arguments:
-        why = NO_FILE if program in UNIX else REFUSED
-        assert_refuses(program, *arguments, why=why)
+        if program in UDP:
+            record_property("instead", "datagram_request")
+            assert_sends(program, *arguments)
+        else:
+            why = NO_FILE if program in UNIX else REFUSED
+            assert_refuses(program, *arguments, why=why)
+
+
+def assert_sends(program: str, *arguments: str) -> None:
+    """See that *program* is content, though nobody receives."""
+    with Running(program, *arguments) as running:
+        assert running.finish() == (0, "", "")
 
 
 @every_sender
@@ -211,12 +232,37 @@ class TestHosts:
     def test_must_be_names(self, program: str, host: str, why: str) -> None:
         assert_refuses(program, host, "1", why=why)
 
-    @every_inet
+    @every_client
     def test_must_have_an_address(self, program: str) -> None:
-        why = "no address"
-        if program in CONNECTING:  # it is create_connection() that says it
-            why = "getaddrinfo returns an empty list"
+        why = "getaddrinfo returns an empty list"  # says create_connection()
         assert_refuses(program, "nobody", "1", why=why, replace=resolver())
+
+    @pytest.mark.fault("a host with IPv6 addresses alone, given by its name")
+    @every_udp
+    def test_must_have_an_ipv4_address(self, program: str) -> None:
+        why = rf"\[Errno {socket.EAI_ADDRFAMILY}\] .*not supported"
+        assert_refuses(program, "sea", "1", why=why, replace=resolver("::1"))
+
+    @pytest.mark.fault("a host with addresses of IPv6 and IPv4")
+    @every_udp
+    @pytest.mark.parametrize("hosts", [("::1", LOOPBACK), (LOOPBACK, "::1")])
+    def test_stand_for_an_ipv4_address(
+        self, program: str, hosts: tuple[str, str]
+    ) -> None:
+        with (
+            peer_of(program) as (peer, (_, port)),
+            Running(
+                program, "localhost", port, replace=resolver(*hosts)
+            ) as running,
+        ):
+            assert taken_by(peer) == wire(program)
+            assert running.finish() == (0, "", "")
+
+    @pytest.mark.fault("IPv6 absent")
+    @every_udp
+    def test_of_ipv6_need_it(self, program: str) -> None:
+        why = rf"\[Errno {errno.EAFNOSUPPORT}\] no IPv6"
+        assert_refuses(program, "::1", "1", why=why, replace=IPV6_ABSENT)
 
     @pytest.mark.fault("a host with an IPv6 address")
     @needs_ipv6
@@ -231,7 +277,7 @@ class TestHosts:
 
     @pytest.mark.fault("a host of whose addresses the first refuses")
     @needs_ipv6
-    @every_inet
+    @every_client
     @pytest.mark.parametrize("hosts", [("::1", LOOPBACK), (LOOPBACK, "::1")])
     @pytest.mark.parametrize("receiving", ["::1", LOOPBACK])
     def test_are_tried_at_each_address(
@@ -257,7 +303,7 @@ class TestHosts:
             assert running.finish() == (0, "", "")
 
     @needs_ipv6
-    @every_inet
+    @every_client
     def test_fail_when_nobody_is_at_any_address(self, program: str) -> None:
         with nobody_for(program) as (_, port):
             replace = resolver("::1", LOOPBACK)
@@ -273,7 +319,10 @@ class TestPorts:
     @every_inet
     @pytest.mark.parametrize("port", ["1", "65535"])
     def test_may_be_anybodys(self, program: str, port: str) -> None:
-        assert_refuses(program, LOOPBACK, port, why=REFUSED)
+        if program in UDP:
+            assert_sends(program, LOOPBACK, port)
+        else:
+            assert_refuses(program, LOOPBACK, port, why=REFUSED)
 
     @every_inet
     @pytest.mark.parametrize(

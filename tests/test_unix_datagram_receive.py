@@ -24,12 +24,12 @@ options:
 
 
 def test_the_name_goes_when_an_exception_passes() -> None:
-    def fail(_: socket.socket) -> None:
+    def fail(*_: object) -> None:
         raise InterruptedError(os.listdir())
 
-    with Running(NAME, replace={"receive": fail}) as running:
+    with Running(NAME, replace={"socket.socket.recvmsg": fail}) as running:
         ended = running.finish()
-    told = rf"{NAME}: standard output: \['socket'\]\n"
+    told = rf"{NAME}: socket: \['socket'\]\n"
     assert_tells(ended, told, out="socket -->socket\n")
 
 
