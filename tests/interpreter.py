@@ -8,8 +8,15 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-import transcript
-from recording import APART, End, Process, Recording, Step, digest
+from ipcdocs.recording.model import (
+    APART,
+    End,
+    Process,
+    Recording,
+    Step,
+    digest,
+)
+from ipcdocs.transcript import syntax
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -512,7 +519,7 @@ def with_heads(tree: ast.Module) -> dict[int, range]:
 
 def normalized(text: str, samples: Mapping[str, str]) -> str:
     """Put samples in the places of the values that they stand for."""
-    parts = transcript.split(text, samples)
+    parts = syntax.split(text, samples)
     parts[1::2] = [samples[value] for value in parts[1::2]]
     return "".join(parts)
 

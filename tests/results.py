@@ -1,7 +1,8 @@
 """Keeps what came of the tests: of each program, and of each fault.
 
-``docs/_ext/faults.py`` describes the file, and shows it. Each test has its own
-place there, so a run of a few tests replaces what came of these alone.
+``docs/_ext/ipcdocs/verification/fault_matrix.py`` describes the file, and
+shows it. Each test has its own place there, so a run of a few tests replaces
+what came of these alone.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-import faults
 import pytest
 from programs import PROGRAMS
+
+from ipcdocs.verification import fault_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 Test = dict[str, Any]
 Key = tuple[str, str, str]  # group, fault, program
 SHOWN = ("outcome", "when", "why", "instead")
-WORST_FIRST = ("failed", "skipped", faults.NOT_RUN, "passed")
+WORST_FIRST = ("failed", "skipped", fault_matrix.NOT_RUN, "passed")
 
 
 class Results:
@@ -66,7 +68,7 @@ class Results:
         if hasattr(session.config, "workeroutput"):
             return
         here = describe_system()
-        members = faults.load()
+        members = fault_matrix.load()
         known = (
             members.get("tests", {}) if here.items() <= members.items() else {}
         )
@@ -74,14 +76,14 @@ class Results:
             known = self.without_removed(known)
         tests = self.merge(known)
         members = {
-            "digest": faults.digest(),
+            "digest": fault_matrix.digest(),
             **here,
             "tests": tests,
             "results": results_of(tests.values()),
             "programs": counts_of(tests.values()),
         }
-        faults.FILE.parent.mkdir(exist_ok=True)
-        faults.FILE.write_text(json.dumps(members), "utf-8")
+        fault_matrix.FILE.parent.mkdir(exist_ok=True)
+        fault_matrix.FILE.write_text(json.dumps(members), "utf-8")
 
     def without_removed(self, known: dict[str, Test]) -> dict[str, Test]:
         """Leave out the tests that are in their files no longer."""
@@ -95,7 +97,7 @@ class Results:
     def merge(self, known: dict[str, Test]) -> dict[str, Test]:
         """Return all tests, each as it came out when it last ran."""
         today = {"when": time.strftime("%Y-%m-%d", time.gmtime())}
-        none = {"outcome": faults.NOT_RUN}
+        none = {"outcome": fault_matrix.NOT_RUN}
         tests = {
             name: (
                 self.ran[name] | today

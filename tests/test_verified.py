@@ -6,9 +6,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-import faults
 import pytest
 import sites
+
+from ipcdocs.verification import fault_matrix
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +55,7 @@ GOOD = "Run by 2 tests, which passed: Python 3.x, UNIX, 2000-01-02"
 @pytest.fixture
 def results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     file = tmp_path / "faults.json"
-    monkeypatch.setattr(faults, "FILE", file)
+    monkeypatch.setattr(fault_matrix, "FILE", file)
     return file
 
 
@@ -66,13 +67,18 @@ def build(
     for name in "one", "two":
         (folder / "ipc_examples" / f"{name}.py").write_text("pass\npass\n")
     members = {
-        "digest": faults.digest(),
+        "digest": fault_matrix.digest(),
         "python": "3.x",
         "system": "UNIX",
         "programs": {"one": one, "two": {**PASSED, "passed": 1}},
     }
     results.write_text(json.dumps(members))
-    return sites.build(folder, {"index.md": PAGE}, "verified", builder=builder)
+    return sites.build(
+        folder,
+        {"index.md": PAGE},
+        "ipcdocs.verification.listing_footer",
+        builder=builder,
+    )
 
 
 def lines(site: sites.Site) -> list[str]:

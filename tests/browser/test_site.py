@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pages
 import pytest
-import transcript
 from built import FLAGS, HERE, PAGES, PROGRAMS, SITE, page_of
+
+from ipcdocs.transcript import syntax
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,12 +56,12 @@ def commands_of(page: str) -> list[str]:
     found = []
     for name, block in pages.blocks():
         if name == page and block.name == "{transcript}":
-            read = transcript.parse(block.text)
+            read = syntax.parse(block.text)
             for part in read.blocks:
                 typed = [
                     line.text
                     for line in part.lines
-                    if line.kind is transcript.Kind.COMMAND
+                    if line.kind is syntax.Kind.COMMAND
                 ]
                 texts = read.split("\n".join(typed))
                 texts[::2] = map(re.escape, texts[::2])

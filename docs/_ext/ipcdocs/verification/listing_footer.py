@@ -13,13 +13,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import faults
 from docutils import nodes
-from runs import is_whole
 from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
+
+from ipcdocs.recording.directives import is_whole
+from ipcdocs.verification import fault_matrix as faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,13 +6,19 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from drawing import CHARACTER, Drawing
-from recording import ENDING
-from wording import READING, WITH_DETAIL, Words, listed, literal
+from ipcdocs.recording.canvas import CHARACTER, Drawing
+from ipcdocs.recording.model import ENDING
+from ipcdocs.recording.prose import (
+    READING,
+    WITH_DETAIL,
+    Words,
+    listed,
+    literal,
+)
 
 if TYPE_CHECKING:
-    from drawing import Point
-    from recording import End, Recording, State, Step, Table
+    from ipcdocs.recording.canvas import Point
+    from ipcdocs.recording.model import End, Recording, State, Step, Table
 
 ROW = 20
 LANE = 28  # from the line of a process to the next one

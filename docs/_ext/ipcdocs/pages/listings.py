@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docutils import nodes
-from runs import is_program, paragraph
 from sphinx.directives.code import LiteralInclude
+
+from ipcdocs.recording.directives import is_program, paragraph
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.util.typing import ExtensionMetadata
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 FILE = ROOT / "docs" / "_build" / "faults.json"
 NOT_RUN = "not run"
 SIGNS = {"passed": "✓", "failed": "fails", "skipped": "?", NOT_RUN: "?"}

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 FOR_BROWSERS = (
     "*.js",
     "copybutton.css",
-    "side-by-side.css",
     "sphinx-codeautolink.css",
     "stepper.css",
+    "transcript-side-by-side.css",
 )
 ITEM = re.compile(r'<item id="epub-\d+" href="(\S+\.xhtml)"')
 

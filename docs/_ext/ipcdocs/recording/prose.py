@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from recording import ENDING
+from ipcdocs.recording.model import ENDING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from recording import End, Recording, State, Step
+    from ipcdocs.recording.model import End, Recording, State, Step
 
 NAMES = {
     "datagram": "datagram socket",

@@ -13,14 +13,16 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import recording
 from autodoc2.render.rst_ import RstRenderer
+
+from ipcdocs.recording import model as recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from autodoc2.utils import ItemData
-    from recording import Recording
+
+    from ipcdocs.recording.model import Recording
 
 
 @cache
@@ -30,7 +32,7 @@ def recordings() -> list[tuple[str, Recording]]:
     The page of its transcript complains of one that cannot be read.
     """
     found = []
-    for file in sorted(Path(__file__).parents[1].glob("recordings/*.json")):
+    for file in sorted(Path(__file__).parents[3].glob("recordings/*.json")):
         with suppress(recording.RecordingError):
             found.append((file.stem, recording.load(file)))
     return found

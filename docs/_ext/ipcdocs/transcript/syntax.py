@@ -62,12 +62,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import recording
-import runs
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+
+from ipcdocs.recording import directives as runs
+from ipcdocs.recording import model as recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -85,7 +86,7 @@ OPTION = re.compile(r":(\w+):\s*(.*)")
 OPTIONS = ("caption", "folder", "record", "varying")
 NAME = re.compile(r"[a-z0-9_]*")
 FOLDER = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*")
-DOCS = Path(__file__).parent.parent
+DOCS = Path(__file__).parents[3]
 RESULTS = "_build/transcripts"
 
 
@@ -513,6 +514,4 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_node(screen, html=(visit_screen, depart_screen))
     app.add_directive("transcript", TranscriptDirective)
     app.add_post_transform(ShowValues)
-    app.add_css_file("transcript.css")
-    app.add_css_file("side-by-side.css")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -30,27 +30,29 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import figures
-import recording
 from docutils import nodes
 from docutils.parsers.rst import directives
-from drawing import LOOKS
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
-from wording import Words
+
+from ipcdocs.recording import diagrams as figures
+from ipcdocs.recording import model as recording
+from ipcdocs.recording.canvas import LOOKS
+from ipcdocs.recording.prose import Words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from drawing import Drawing
-    from recording import Recording, State
     from sphinx.application import Sphinx
     from sphinx.config import Config
     from sphinx.environment import BuildEnvironment
     from sphinx.util.typing import ExtensionMetadata
     from sphinx.writers.html5 import HTML5Translator
     from sphinx.writers.latex import LaTeXTranslator
+
+    from ipcdocs.recording.canvas import Drawing
+    from ipcdocs.recording.model import Recording, State
 
 CAPTION = "This run, call by call"
 LEGEND = (
@@ -350,8 +352,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_directive("run", Run)
     app.add_post_transform(MarkListings)
     app.add_post_transform(OnPaper)
-    app.add_css_file("recording.css")
-    app.add_css_file("stepper.css")
-    app.add_js_file("stepper.js")
     app.connect("config-inited", _look_on_paper)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

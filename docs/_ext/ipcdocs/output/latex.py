@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: 0BSD
-"""Makes a book of the pages, for LaTeX; ``_templates/paper.sty`` is its looks.
+"""Makes a book of the pages, for LaTeX; ``book.sty`` is its looks.
 
 Each page is a chapter. The front page's own words come first, then a part for
 each of its lists of pages. What can be printed on one page is.
