@@ -13,7 +13,7 @@ import pytest
 from docutils import nodes
 from results import Results
 
-from ipcdocs.verification import fault_matrix
+from ipcdocs.verification import fault_matrix, results_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ def test_a_cell_tells_what_came_of_a_test() -> None:
         result("b", outcome="failed"),
         result("c", outcome="skipped", why="no room"),
         result("d", instead="a"),
-        result("e", outcome=fault_matrix.NOT_RUN),
+        result("e", outcome=results_file.NOT_RUN),
     ) == [
         *("Fault", "a", "b", "c", "d", "e"),
         *("a fault", "✓", "fails", "? 1", "no 2", "? 3"),
@@ -89,25 +89,25 @@ def test_says_where_and_when() -> None:
 
 
 def test_says_that_nothing_was_tested() -> None:
-    for results in (), (result("a", outcome=fault_matrix.NOT_RUN),):
+    for results in (), (result("a", outcome=results_file.NOT_RUN),):
         assert shown(*results) == ["No test was run for this page."]
 
 
 @pytest.fixture
 def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    file = tmp_path / "faults.json"
-    monkeypatch.setattr(fault_matrix, "FILE", file)
+    file = tmp_path / "test-results.json"
+    monkeypatch.setattr(results_file, "FILE", file)
     return file
 
 
 def test_what_is_not_of_todays_tests_is_not_shown(file: Path) -> None:
-    assert fault_matrix.load() == {}
+    assert results_file.load() == {}
     file.write_text(json.dumps({"digest": "another", "results": [1]}))
-    assert fault_matrix.load() == {}
+    assert results_file.load() == {}
     file.write_text(
-        json.dumps({"digest": fault_matrix.digest(), "results": []})
+        json.dumps({"digest": results_file.digest(), "results": []})
     )
-    assert fault_matrix.load()
+    assert results_file.load()
 
 
 Run = Callable[..., dict[str, Any]]
@@ -127,7 +127,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     def run(source: str, *options: str) -> dict[str, Any]:
         pytester.makepyfile(test_it=source)
         pytester.runpytest("-p", "no:xdist", *options)
-        return fault_matrix.load()
+        return results_file.load()
 
     return run
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sites
 
-from ipcdocs.verification import fault_matrix
+from ipcdocs.verification import results_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,8 +54,8 @@ GOOD = "Run by 2 tests, which passed: Python 3.x, UNIX, 2000-01-02"
 
 @pytest.fixture
 def results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    file = tmp_path / "faults.json"
-    monkeypatch.setattr(fault_matrix, "FILE", file)
+    file = tmp_path / "test-results.json"
+    monkeypatch.setattr(results_file, "FILE", file)
     return file
 
 
@@ -67,7 +67,7 @@ def build(
     for name in "one", "two":
         (folder / "ipc_examples" / f"{name}.py").write_text("pass\npass\n")
     members = {
-        "digest": fault_matrix.digest(),
+        "digest": results_file.digest(),
         "python": "3.x",
         "system": "UNIX",
         "programs": {"one": one, "two": {**PASSED, "passed": 1}},

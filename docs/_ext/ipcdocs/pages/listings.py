@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from docutils import nodes
 from sphinx.directives.code import LiteralInclude
 
-from ipcdocs.recording.directives import is_program, paragraph
+from ipcdocs.markup import paragraph
+from ipcdocs.project import is_program
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodoc2.render.rst_ import RstRenderer
 
+from ipcdocs.project import DOCS
 from ipcdocs.recording import model as recording
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def recordings() -> list[tuple[str, Recording]]:
     The page of its transcript complains of one that cannot be read.
     """
     found = []
-    for file in sorted(Path(__file__).parents[3].glob("recordings/*.json")):
+    for file in sorted(DOCS.glob("recordings/*.json")):
         with suppress(recording.RecordingError):
             found.append((file.stem, recording.load(file)))
     return found

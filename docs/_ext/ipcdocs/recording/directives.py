@@ -36,6 +36,8 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from ipcdocs.markup import paragraph
+from ipcdocs.project import is_whole
 from ipcdocs.recording import diagrams as figures
 from ipcdocs.recording import model as recording
 from ipcdocs.recording.canvas import LOOKS
@@ -108,14 +110,6 @@ def run_nodes(run: Recording, name: str) -> nodes.Element:
         classes=["recording", "run"],
         ids=[name],
     )
-
-
-def paragraph(text: str) -> nodes.paragraph:
-    """Return a paragraph; what is between double backquotes is code."""
-    result = nodes.paragraph()
-    for i, part in enumerate(text.split("``")):
-        result += nodes.literal("", part) if i % 2 else nodes.Text(part)
-    return result
 
 
 def stepper_data(run: Recording) -> dict[str, object]:
@@ -247,16 +241,6 @@ class MarkListings(SphinxPostTransform):
             if file not in marked and is_whole(listing.rawsource, file):
                 marked.add(file)
                 listing["classes"].append(f"listing-{file.stem}")
-
-
-def is_program(file: Path) -> bool:
-    """Tell whether a file is one of the programs."""
-    return file.suffix == ".py" and file.parent.name == "ipc_examples"
-
-
-def is_whole(text: str, file: Path) -> bool:
-    """Tell whether a text is all of a program's file."""
-    return is_program(file) and text.strip() == file.read_text("utf-8").strip()
 
 
 class OnPaper(SphinxPostTransform):

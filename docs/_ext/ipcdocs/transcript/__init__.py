@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive and its style sheets."""
-    app.setup_extension(f"{__name__}.syntax")
+    app.setup_extension(f"{__name__}.directive")
     add_static_files(
         app, __file__, "transcript.css", "transcript-side-by-side.css"
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: 0BSD
-r"""What one or more terminals show: the ``transcript`` directive.
+r"""The format of transcripts: what one or more terminals show.
 
 ::
 
@@ -55,30 +55,19 @@ written.
 from __future__ import annotations
 
 import enum
-import json
 import re
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from docutils import nodes
-from sphinx.transforms.post_transforms import SphinxPostTransform
-from sphinx.util import logging
-from sphinx.util.docutils import SphinxDirective
-
-from ipcdocs.recording import directives as runs
-from ipcdocs.recording import model as recording
+from ipcdocs.project import DOCS
+from ipcdocs.recording.model import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from sphinx.application import Sphinx
-    from sphinx.environment import BuildEnvironment
-    from sphinx.util.typing import ExtensionMetadata
-    from sphinx.writers.html5 import HTML5Translator
 
-logger = logging.getLogger(__name__)
 KEYS = ("^C", "^\\", "^D")
 SIGNALS = KEYS[:2]
 HEADER = re.compile(r"\[([A-Z][A-Za-z0-9 ]*)\]")
@@ -86,7 +75,6 @@ OPTION = re.compile(r":(\w+):\s*(.*)")
 OPTIONS = ("caption", "folder", "record", "varying")
 NAME = re.compile(r"[a-z0-9_]*")
 FOLDER = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*")
-DOCS = Path(__file__).parents[3]
 RESULTS = "_build/transcripts"
 
 
@@ -345,173 +333,4 @@ def _check_samples(number: int, transcript: Transcript) -> None:
 
 def result_name(text: str) -> str:
     """Name the file for the values in the last run of a transcript."""
-    return f"{recording.digest(text)}.json"
-
-
-def results(env: BuildEnvironment) -> Path:
-    """Return the folder in which the tests leave those files."""
-    return Path(env.srcdir, env.config.transcript_results)
-
-
-class screen(nodes.literal_block):  # noqa: N801 - as docutils names its nodes
-    """What a terminal shows in one block; outside HTML a literal block."""
-
-
-class key(nodes.inline):  # noqa: N801 - as docutils names its nodes
-    """A key that is pressed; outside HTML its name as text."""
-
-
-class sample(nodes.inline):  # noqa: N801 - as docutils names its nodes
-    """A sample, until the page is written."""
-
-
-def visit_screen(translator: HTML5Translator, node: screen) -> None:
-    """Begin the ``pre`` element, which the keyboard can reach."""
-    translator.body.append(
-        translator.starttag(node, "pre", "", CLASS="screen", tabindex="0")
-    )
-
-
-def depart_screen(translator: HTML5Translator, _node: screen) -> None:
-    """End the ``pre`` element."""
-    translator.body.append("</pre>\n")
-
-
-def visit_key(translator: HTML5Translator, _node: key) -> None:
-    """Begin the ``kbd`` element."""
-    translator.body.append("<kbd>")
-
-
-def depart_key(translator: HTML5Translator, _node: key) -> None:
-    """End the ``kbd`` element."""
-    translator.body.append("</kbd>")
-
-
-def block_nodes(transcript: Transcript) -> Iterator[nodes.container]:
-    """Yield each block as a container: the terminal's name, then its lines."""
-    columns = {name: i for i, name in enumerate(transcript.terminals(), 1)}
-    begun = set()
-    for block in transcript.blocks:
-        classes = ["transcript-block", f"terminal-{columns[block.terminal]}"]
-        if block.terminal not in begun:
-            classes.append("first")
-        if any(line.kind is Kind.COMMAND for line in block.lines):
-            classes.append("typed")
-        begun.add(block.terminal)
-        result = nodes.container(classes=classes)
-        if block.terminal:
-            name = nodes.strong("", block.terminal)
-            result += nodes.paragraph("", "", name, classes=["terminal-name"])
-        result += screen_node(block, transcript)
-        yield result
-
-
-def screen_node(block: Block, transcript: Transcript) -> screen:
-    """Return the lines of a block, each part in its class."""
-    rows = []
-    for line in block.lines:
-        for prompt, text in line.rows():
-            row = nodes.inline(classes=[line.kind.value])
-            if prompt:
-                row += nodes.inline("", prompt, classes=["prompt"])
-            if line.kind is Kind.KEY:
-                row += key("", text)
-            else:
-                row += text_nodes(text, transcript)
-            row += nodes.Text("\n")
-            rows.append(row)
-    rows[-1].pop()
-    return screen("", "", *rows, language="none")
-
-
-def text_nodes(text: str, transcript: Transcript) -> Iterator[nodes.Node]:
-    """Yield the parts of a text, the samples as such."""
-    for i, part in enumerate(transcript.split(text)):
-        yield sample("", part) if i % 2 else nodes.Text(part)
-
-
-class TranscriptDirective(SphinxDirective):
-    """Shows a transcript.
-
-    It has no ``option_spec``, and so gets its options as they are written:
-    they are part of the format, which the page and the tests read alike.
-    """
-
-    has_content = True
-
-    def run(self) -> list[nodes.Node]:
-        """Return the nodes of the transcript, or of what is wrong with it."""
-        text = "\n".join(self.content)
-        try:
-            transcript = parse(text, self.lineno + self.content_offset + 1)
-        except TranscriptError as error:
-            reporter = self.state.document.reporter
-            return [reporter.error(f"transcript: {error}", line=error.line)]
-        result = nodes.container(classes=["transcript"])
-        if transcript.caption:
-            inlines, _ = self.parse_inline(transcript.caption)
-            result += nodes.paragraph(
-                "", "", *inlines, classes=["transcript-caption"]
-            )
-        file = results(self.env) / result_name(text)
-        if file.exists():
-            self.env.note_dependency(file)
-        count = len(transcript.terminals())
-        result += nodes.container(
-            "",
-            *block_nodes(transcript),
-            classes=["terminals", f"terminals-{count}"],
-            result=file.name,
-        )
-        return [result, *self.recorded(transcript.record, text)]
-
-    def recorded(self, name: str, text: str) -> Iterator[nodes.Node]:
-        """Yield the recorded run of this transcript, if it has one."""
-        programs = self.env.srcdir.parent / "ipc_examples"
-        try:
-            if name:
-                run = runs.load(self.env, name)
-                recording.check_up_to_date(run, text, programs)
-                yield runs.run_nodes(run, f"run-{name}")
-        except recording.RecordingError as error:
-            logger.warning("%s", error, location=self.get_location())
-
-
-class ShowValues(SphinxPostTransform):
-    """Shows what the samples stood for when the tests last ran."""
-
-    default_priority = 100
-
-    def run(self, **_: object) -> None:
-        """Replace the samples of each transcript."""
-        for terminals in self.document.findall(nodes.container):
-            if result := terminals.get("result"):
-                values = self._values(result)
-                for part in list(terminals.findall(sample)):
-                    text = part.astext()
-                    part.replace_self(nodes.Text(values.get(text, text)))
-                for block in terminals.findall(screen):
-                    block.rawsource = block.astext()
-
-    def _values(self, result: str) -> dict[str, str]:
-        try:
-            text = (results(self.env) / result).read_text("utf-8")
-        except FileNotFoundError:
-            return {}
-        values: dict[str, str] = json.loads(text)
-        return values
-
-
-def setup(app: Sphinx) -> ExtensionMetadata:
-    """Register the directive, its node and its style sheet."""
-    app.add_config_value(
-        "transcript_results",
-        RESULTS,
-        "",
-        description="folder of the tests' results, below the source folder",
-    )
-    app.add_node(key, html=(visit_key, depart_key))
-    app.add_node(screen, html=(visit_screen, depart_screen))
-    app.add_directive("transcript", TranscriptDirective)
-    app.add_post_transform(ShowValues)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    return f"{digest(text)}.json"

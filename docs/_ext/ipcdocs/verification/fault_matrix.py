@@ -1,41 +1,20 @@
 # SPDX-License-Identifier: 0BSD
 """Shows what the programs withstand: the ``faults`` directive.
 
-``tests/results.py`` writes what came of the tests of programs, and of those
-that have the mark ``fault(NAME)``, to ``docs/_build/faults.json``:
-
-``digest``
-    of the programs and tests, so that nothing is shown of other ones
-``python``, ``system``
-    where they ran
-``tests``
-    by the id of a test: the ``programs`` that it runs, the ``faults`` that it
-    is about (each a group, a fault and a program), its ``outcome`` (passed,
-    failed, skipped or not run) when it last ran, ``when`` that was (a day),
-    ``why`` it was skipped, and ``instead``: a program that withstands what
-    this one does not
-``results``
-    for each ``group``, ``fault`` and ``program`` the worst outcome of a test
-    that is about them, with what else is told of that test
-``programs``
-    for each program, how many tests that run it ``passed`` and ``failed``, and
-    ``when`` the first of these ran
-
-The page has what is in the file when it is written: at the earliest after the
-tests that a build runs.
+The page has what is in the file of the results (`results_file`) when the page
+is written: at the earliest after the tests that a build runs.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
+
+from ipcdocs.verification.results_file import NOT_RUN, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,31 +22,9 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.util.typing import ExtensionMetadata
 
-ROOT = Path(__file__).parents[4]
-FILE = ROOT / "docs" / "_build" / "faults.json"
-NOT_RUN = "not run"
+    from ipcdocs.verification.results_file import Members, Result
+
 SIGNS = {"passed": "✓", "failed": "fails", "skipped": "?", NOT_RUN: "?"}
-
-Result = dict[str, str]
-Members = dict[str, Any]
-
-
-def digest() -> str:
-    """Return a digest of all programs and tests."""
-    found = hashlib.sha256()
-    for folder in ("ipc_examples", "tests"):
-        for file in sorted(ROOT.glob(f"{folder}/*.py")):
-            found.update(file.read_bytes())
-    return found.hexdigest()
-
-
-def load() -> Members:
-    """Return what the file holds, or nothing if it is not of today's tests."""
-    try:
-        members: Members = json.loads(FILE.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return members if members.get("digest") == digest() else {}
 
 
 class faults(nodes.General, nodes.Element):  # noqa: N801 - a node's name

@@ -4,8 +4,8 @@
 The first whole listing of a program on a page gets an id, ``pipe-py`` for
 ``pipe.py``, and a line below it: links to the file, to the page of what its
 functions take, and to its test; and what came of the tests that ran it, from
-the results that ``faults`` reads. A build without results, or with a test that
-failed, warns.
+the file of the results (`results_file`). A build without results, or with a
+test that failed, warns.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-from ipcdocs.recording.directives import is_whole
-from ipcdocs.verification import fault_matrix as faults
+from ipcdocs.project import is_whole
+from ipcdocs.verification import results_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +113,7 @@ class SayVerified(SphinxPostTransform):
 
     def run(self, **_: object) -> None:
         """Replace each place."""
-        members = faults.load()
+        members = results_file.load()
         for place in list(self.document.findall(verified)):
             text = result(members, place["program"])
             if not text:
@@ -126,7 +126,7 @@ class SayVerified(SphinxPostTransform):
             place.replace_self(nodes.Text(text or "Not verified"))
 
 
-def result(members: faults.Members, program: str) -> str:
+def result(members: results_file.Members, program: str) -> str:
     """Return what came of a program's tests, or nothing if that is bad."""
     found = members.get("programs", {}).get(program)
     if not found or found["failed"] or not found["passed"]:
