@@ -9,7 +9,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from ipcdocs.recording.model import (
-    APART,
+    KEEPS_BOUNDARIES,
     End,
     Process,
     Recording,
@@ -379,7 +379,7 @@ class Interpreter:
     def take(self, step: Step, call: Call, end: End) -> None:
         """Take what was read from the queue, and what came along."""
         queue, size = self.queues[end], call.result or 0
-        apart = self.objects[end[0]] in APART
+        apart = self.objects[end[0]] in KEEPS_BOUNDARIES
         for fd, right in zip(passed(call), queue[0].rights, strict=False):
             self.open(step, fd, right, call)
         if sender := address(call.arguments):

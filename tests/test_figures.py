@@ -11,6 +11,7 @@ from sphinx.util import texescape
 
 from ipcdocs.recording import diagrams
 from ipcdocs.recording.canvas import CHARACTER, Drawing
+from ipcdocs.recording.prose import Words
 
 if TYPE_CHECKING:
     from ipcdocs.recording.canvas import Point, Shape
@@ -81,7 +82,7 @@ LABELS = """\
  46 dup(12) = 14
  47 exit(0)
 """
-SEQUENCE = diagrams.sequence(made.RUN)
+SEQUENCE = diagrams.sequence(Words(made.RUN))
 NAMES = [process.name for process in made.PROCESSES]
 
 
@@ -188,7 +189,7 @@ DIRECTIONS = {
 
 @pytest.mark.parametrize("moment", TABLES)
 def test_tables(moment: str) -> None:
-    picture = diagrams.tables(made.RUN, made.RUN.at(moment), moment)
+    picture = diagrams.tables(Words(made.RUN), made.RUN.at(moment), moment)
     texts = [shape for shape in picture.shapes if shape.text]
     assert [shape.text for shape in texts] == TABLES[moment]
     right = texts[0].points[0][0]

@@ -40,7 +40,7 @@ class TestRun:
     def test_the_stepper_comes_to_the_same_states(self, name: str) -> None:
         run, held = load(name), dict[str, dict[str, Any]](t={}, q={}, d={})
         said = Words(run)
-        data: Any = directives.stepper_data(run)
+        data: Any = directives.stepper_data(said)
         for step, state in zip(data["steps"], run.states(), strict=True):
             for part, now in held.items():
                 now.update(step[part])
@@ -58,14 +58,14 @@ class TestRun:
         for number, step in enumerate(run.steps):
             before = run.steps[number - 1].process
             if step.waited and before != step.process:
-                line, doing = said.doing(number - 1, step.process)
+                line, doing = said.activity(number - 1, step.process)
                 assert line == step.line
                 assert doing.startswith("waits in ``")
 
     def test_every_step_is_drawn_and_told(self, name: str) -> None:
         run = load(name)
         said = Words(run)
-        root = ET.fromstring(diagrams.sequence(run).svg("x"))  # noqa: S314
+        root = ET.fromstring(diagrams.sequence(Words(run)).svg("x"))  # noqa: S314
         rows = root.findall(f"{SVG}path[@data-step]")
         assert len(rows) == len(run.steps)
         labels = [e.text or "" for e in root.findall(f"{SVG}text")]
@@ -87,15 +87,15 @@ class TestRun:
             for cause in step.after
             if run.steps[cause].process != step.process
         ]
-        shapes = diagrams.sequence(run).shapes
+        shapes = diagrams.sequence(Words(run)).shapes
         heads = [shape for shape in shapes if shape.kind == "head"]
         assert len(heads) == len(links)
 
     def test_nothing_is_drawn_outside(self, name: str) -> None:
         run = load(name)
-        drawings = [diagrams.sequence(run)]
+        drawings = [diagrams.sequence(Words(run))]
         drawings += [
-            diagrams.tables(run, state, "now") for state in run.states()
+            diagrams.tables(Words(run), state, "now") for state in run.states()
         ]
         for drawing in drawings:
             for shape in drawing.shapes:
@@ -104,7 +104,7 @@ class TestRun:
                     assert 0 <= y <= drawing.height
 
     def test_on_paper_all_of_it_is_drawn(self, name: str) -> None:
-        drawing = diagrams.sequence(load(name))
+        drawing = diagrams.sequence(Words(load(name)))
         height = directives.ROWS_A_PAGE * diagrams.ROW
         strips = [*drawing.tikz(height)]
         assert len(strips) == -(-drawing.height // height)
@@ -287,4 +287,4 @@ def test_the_stepper_is_one_small_script() -> None:
 
 
 def test_the_stepper_s_data_are_plain() -> None:
-    json.dumps(directives.stepper_data(load("pipe")), allow_nan=False)
+    json.dumps(directives.stepper_data(Words(load("pipe"))), allow_nan=False)

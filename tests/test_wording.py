@@ -169,7 +169,7 @@ In the pipe wait 2 bytes ``b'ab'``."""
 def test_what_processes_do_has_its_words() -> None:
     said = Words(made.RUN)
     assert [
-        said.doing(number, process)
+        said.activity(number, process)
         for number, process in [
             (0, made.CHILD),
             (2, made.CHILD),

@@ -29,7 +29,7 @@ FOR_BROWSERS = (
 ITEM = re.compile(r'<item id="epub-\d+" href="(\S+\.xhtml)"')
 
 
-class PlainEpubBuilder(Epub3Builder):
+class StaticEpubBuilder(Epub3Builder):
     """Sphinx's own, with nothing to run in it, and its drawings declared."""
 
     def init_templates(self) -> None:
@@ -71,6 +71,6 @@ def drop(
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Take the place of Sphinx's builder."""
-    app.add_builder(PlainEpubBuilder, override=True)
+    app.add_builder(StaticEpubBuilder, override=True)
     app.connect("html-page-context", drop, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -31,7 +31,7 @@ def raw(text: str) -> nodes.raw:
     return nodes.raw("", text, format="latex")
 
 
-class Chapters(SphinxPostTransform):
+class SplitIntoParts(SphinxPostTransform):
     """Takes the pages out of the front page's last section."""
 
     default_priority = 5
@@ -71,7 +71,7 @@ def lists(book: nodes.Element) -> Iterator[nodes.Element]:
                 yield from lists(child)
 
 
-class ManualsByName(SphinxPostTransform):
+class DropManualFootnotes(SphinxPostTransform):
     """Prints no address of what manuals list by the name that is printed."""
 
     default_priority = 300  # before addresses become footnotes
@@ -89,7 +89,7 @@ class ManualsByName(SphinxPostTransform):
                 link.replace_self([begin, *link.children, raw("}")])
 
 
-class NoTooltips(SphinxPostTransform):
+class DropTooltips(SphinxPostTransform):
     """Leaves out what is only to be seen when a mouse is over a sign."""
 
     default_priority = 300
@@ -101,7 +101,7 @@ class NoTooltips(SphinxPostTransform):
             sign.attributes.pop("explanation", None)
 
 
-class Together(SphinxPostTransform):
+class KeepBlocksTogether(SphinxPostTransform):
     """Lets no page end inside what has room on one."""
 
     default_priority = 600
@@ -176,8 +176,8 @@ def introduces(node: nodes.Element) -> bool:
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the transforms."""
-    app.add_post_transform(Chapters)
-    app.add_post_transform(ManualsByName)
-    app.add_post_transform(NoTooltips)
-    app.add_post_transform(Together)
+    app.add_post_transform(SplitIntoParts)
+    app.add_post_transform(DropManualFootnotes)
+    app.add_post_transform(DropTooltips)
+    app.add_post_transform(KeepBlocksTogether)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

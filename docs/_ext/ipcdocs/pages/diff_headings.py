@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HEAD = re.compile(r"\A--- .*/(.+)\n\+\+\+ .*/(.+)\n")
 
 
-class NamesOnly(SphinxTransform):
+class StripDiffPaths(SphinxTransform):
     """Takes the folders out of the heads of a page's differences."""
 
     default_priority = 500
@@ -36,5 +36,5 @@ class NamesOnly(SphinxTransform):
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the transform."""
-    app.add_transform(NamesOnly)
+    app.add_transform(StripDiffPaths)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

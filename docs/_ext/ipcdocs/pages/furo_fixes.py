@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sphinx.util.typing import ExtensionMetadata
 
 
-class OneIdPerTable(SphinxPostTransform):
+class DropDuplicateIds(SphinxPostTransform):
     """Takes a table's ids from its new wrapper, which has them, too."""
 
     default_priority = 501  # after the wrapping
@@ -31,5 +31,5 @@ class OneIdPerTable(SphinxPostTransform):
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the transform."""
-    app.add_post_transform(OneIdPerTable)
+    app.add_post_transform(DropDuplicateIds)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -71,8 +71,10 @@ class IndexEntries(SphinxTransform):
         """Yield each symptom's section, with its text and its errors."""
         for section in self.document.findall(nodes.section):
             if isinstance(section.parent.parent, nodes.section):
-                title, said = section[0].astext(), section[1]
-                words = [word.astext() for word in said.findall(nodes.literal)]
+                title, first = section[0].astext(), section[1]
+                words = [
+                    word.astext() for word in first.findall(nodes.literal)
+                ]
                 found = filter(None, map(ERRNO.fullmatch, words))
                 yield section, [title, *(m[1] or m[2] for m in found)]
 

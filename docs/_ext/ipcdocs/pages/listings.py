@@ -40,8 +40,8 @@ class Listing(LiteralInclude):
         found = super().run()
         for node in found:
             for caption in node.findall(nodes.caption):
-                said = about(file, self.options.get("pyobject", ""))
-                caption[:] = paragraph(said).children
+                text = about(file, self.options.get("pyobject", ""))
+                caption[:] = paragraph(text).children
         return found
 
 

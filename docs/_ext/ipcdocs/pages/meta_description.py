@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sphinx.util.typing import ExtensionMetadata
 
 
-class Describe(SphinxTransform):
+class AddMetaDescription(SphinxTransform):
     """Adds it to what the page's head will have."""
 
     default_priority = 800
@@ -32,5 +32,5 @@ class Describe(SphinxTransform):
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the transform."""
-    app.add_transform(Describe)
+    app.add_transform(AddMetaDescription)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from autodoc2.render.rst_ import RstRenderer
 
 from ipcdocs.project import DOCS
-from ipcdocs.recording import model as recording
+from ipcdocs.recording import model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,8 +33,8 @@ def recordings() -> list[tuple[str, Recording]]:
     """
     found = []
     for file in sorted(DOCS.glob("recordings/*.json")):
-        with suppress(recording.RecordingError):
-            found.append((file.stem, recording.load(file)))
+        with suppress(model.RecordingError):
+            found.append((file.stem, model.load(file)))
     return found
 
 

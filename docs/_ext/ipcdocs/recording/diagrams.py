@@ -12,13 +12,13 @@ from ipcdocs.recording.prose import (
     READING,
     WITH_DETAIL,
     Words,
-    listed,
+    join_words,
     literal,
 )
 
 if TYPE_CHECKING:
     from ipcdocs.recording.canvas import Point
-    from ipcdocs.recording.model import End, Recording, State, Step, Table
+    from ipcdocs.recording.model import End, State, Step, Table
 
 ROW = 20
 LANE = 28  # from the line of a process to the next one
@@ -41,23 +41,23 @@ Row = tuple[str, "End | None"]
 Boxes = dict[str, list[Row]]  # by their titles
 
 
-def sequence(recording: Recording) -> Drawing:
+def sequence(words: Words) -> Drawing:
     """Draw what happened: a line a process, a row a step.
 
     The line of a process is dotted while it waits. An arrow leads to a step
     from the one that made it possible, dashed if no data came with it.
     """
-    return _Sequence(recording).drawing
+    return _Sequence(words).drawing
 
 
 class _Sequence:
-    def __init__(self, recording: Recording) -> None:
-        self.recording = recording
-        self.words = Words(recording)
+    def __init__(self, words: Words) -> None:
+        self.words = words
+        self.recording = recording = words.recording
         self.top = ROW * len(recording.processes)
         self.left = MARGIN + LANE * len(recording.processes)
         self.drawing = Drawing(
-            f"What {listed(self.words.processes)} did, step by step",
+            f"What {join_words(self.words.processes)} did, step by step",
             self.left + COLUMNS * CHARACTER,
             self.top + ROW * len(recording.steps) + MARGIN,
         )
@@ -138,16 +138,16 @@ class _Sequence:
         return ": ".join(filter(None, (child, detail)))
 
 
-def tables(recording: Recording, state: State, title: str) -> Drawing:
+def tables(words: Words, state: State, title: str) -> Drawing:
     """Draw the descriptor tables of one moment, and what they lead to."""
-    return _Tables(recording, state, title).drawing
+    return _Tables(words, state, title).drawing
 
 
 class _Tables:
-    def __init__(self, recording: Recording, state: State, title: str) -> None:
-        self.recording = recording
+    def __init__(self, words: Words, state: State, title: str) -> None:
+        self.words = words
+        self.recording = words.recording
         self.state = state
-        self.words = Words(recording)
         self.drawing = Drawing(title)
         self.places: dict[End, float] = {}
         tables = {

@@ -7,7 +7,7 @@ A run, in reST or MyST, is shown by the name of its recording::
 
 A transcript with the option ``record`` is followed by its run. What processes
 hold at chosen moments is shown by ``descriptors``, with a line a moment, which
-says by which steps it is found (:meth:`recording.Recording.at`)::
+says by which steps it is found (`Recording.at`)::
 
     ```{descriptors} pipe
     :name: figure-2
@@ -38,8 +38,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from ipcdocs.markup import paragraph
 from ipcdocs.project import is_whole
-from ipcdocs.recording import diagrams as figures
-from ipcdocs.recording import model as recording
+from ipcdocs.recording import diagrams, model
 from ipcdocs.recording.canvas import LOOKS
 from ipcdocs.recording.prose import Words
 
@@ -69,15 +68,15 @@ TOGETHER = r"\nopagebreak"
 logger = logging.getLogger(__name__)
 
 
-class drawing(nodes.General, nodes.Element):  # noqa: N801 - a node's name
+class recording_diagram(nodes.General, nodes.Element):  # noqa: N801 - a node's name
     """A drawing; its attributes are ``drawing`` and ``name``, an id."""
 
 
-class words(nodes.General, nodes.Element):  # noqa: N801 - a node's name
+class recording_prose(nodes.General, nodes.Element):  # noqa: N801 - a node's name
     """What a figure shows, in words; in HTML it can be folded."""
 
 
-class stepper(nodes.General, nodes.Element):  # noqa: N801 - a node's name
+class recording_stepper(nodes.General, nodes.Element):  # noqa: N801 - a node's name
     """What ``stepper.js`` needs; its attribute is ``data``."""
 
 
@@ -85,34 +84,38 @@ def load(env: BuildEnvironment, name: str) -> Recording:
     """Read a recording that a page shows.
 
     Raises:
-        recording.RecordingError: it cannot be read.
+        ipcdocs.recording.model.RecordingError: it cannot be read.
 
     """
     file = Path(env.srcdir, "recordings", f"{name}.json")
     env.note_dependency(file)
-    return recording.load(file)
+    return model.load(file)
 
 
 def run_nodes(run: Recording, name: str) -> nodes.Element:
     """Return a run as it is shown on a page, with *name* as its id."""
-    said = Words(run)
+    words = Words(run)
     steps = [
-        nodes.list_item("", paragraph(said.step(number)))
+        nodes.list_item("", paragraph(words.step(number)))
         for number in range(len(run.steps))
     ]
     return nodes.container(
         "",
         nodes.paragraph("", "", nodes.strong("", CAPTION), classes=["title"]),
-        drawing(drawing=figures.sequence(run), name=f"{name}-title"),
+        recording_diagram(
+            drawing=diagrams.sequence(words), name=f"{name}-title"
+        ),
         nodes.paragraph("", LEGEND, classes=["legend"]),
-        words("", nodes.enumerated_list("", *steps), summary=IN_WORDS),
-        stepper(data=stepper_data(run)),
+        recording_prose(
+            "", nodes.enumerated_list("", *steps), summary=IN_WORDS
+        ),
+        recording_stepper(data=stepper_data(words)),
         classes=["recording", "run"],
         ids=[name],
     )
 
 
-def stepper_data(run: Recording) -> dict[str, object]:
+def stepper_data(words: Words) -> dict[str, object]:
     """Return what holds after each step, as far as it has changed.
 
     For each step that is a list of descriptor tables (``t``) and of what the
@@ -120,19 +123,19 @@ def stepper_data(run: Recording) -> dict[str, object]:
     (``q``). A null says that something is no longer there. The step's own
     process is ``p``.
     """
-    said = Words(run)
+    run = words.recording
     numbers = range(len(run.processes))
     held: list[dict[str, Mapping[str, object]]] = [{"t": {}, "q": {}, "d": {}}]
     for number, state in enumerate(run.states()):
         tables = {
             f"{process} {fd}": end
             for process in numbers
-            for fd, end in said.table(state, process).items()
+            for fd, end in words.table(state, process).items()
         }
-        doing = {str(p): said.doing(number, p) for p in numbers}
-        held.append({"t": tables, "q": said.waiting(state), "d": doing})
+        doing = {str(p): words.activity(number, p) for p in numbers}
+        held.append({"t": tables, "q": words.waiting(state), "d": doing})
     return {
-        "names": said.processes,
+        "names": words.processes,
         "programs": [process.program for process in run.processes],
         "steps": [
             {part: _changes(before[part], after[part]) for part in after}
@@ -167,7 +170,7 @@ class Run(SphinxDirective):
         (name,) = self.arguments
         try:
             run = load(self.env, name)
-        except recording.RecordingError as error:
+        except model.RecordingError as error:
             logger.warning("%s", error, location=self.get_location())
             return []
         return [run_nodes(run, f"run-{name}")]
@@ -190,41 +193,41 @@ class Descriptors(SphinxDirective):
         figure = nodes.figure(classes=["recording", "moments"])
         self.set_source_info(figure)
         self.add_name(figure)
-        said = nodes.enumerated_list()
+        prose = nodes.enumerated_list()
         try:
-            run = load(self.env, self.arguments[0])
+            words = Words(load(self.env, self.arguments[0]))
             for number, title in enumerate(filter(None, self.content), 1):
-                state = run.at(title)
+                state = words.recording.at(title)
                 name = f"{figure['ids'][0]}-{number}"
-                figure += moment(run, state, title, name)
-                said += in_words(run, state, title)
-        except recording.RecordingError as error:
+                figure += moment(words, state, title, name)
+                prose += in_words(words, state, title)
+        except model.RecordingError as error:
             logger.warning("%s", error, location=self.get_location())
             return []
-        caption = Words(run).sharing(state)
+        caption = words.sharing(state)
         if not caption:
             raise self.error("in the end nobody holds what can be shared")
         figure += nodes.caption("", "", *paragraph(caption).children)
-        return [figure, words("", said, summary=IN_WORDS)]
+        return [figure, recording_prose("", prose, summary=IN_WORDS)]
 
 
-def moment(
-    run: Recording, state: State, title: str, name: str
-) -> nodes.Element:
+def moment(words: Words, state: State, title: str, name: str) -> nodes.Element:
     """Return the drawing of a moment, below its title."""
     return nodes.container(
         "",
         nodes.paragraph("", title, classes=["title"]),
-        drawing(drawing=figures.tables(run, state, title), name=name),
+        recording_diagram(
+            drawing=diagrams.tables(words, state, title), name=name
+        ),
         classes=["moment"],
     )
 
 
-def in_words(run: Recording, state: State, title: str) -> nodes.Element:
+def in_words(words: Words, state: State, title: str) -> nodes.Element:
     """Return what the drawing of a moment shows."""
-    said = [paragraph(text) for text in Words(run).state(state)]
+    sentences = [paragraph(text) for text in words.state(state)]
     title_ = nodes.paragraph("", "", nodes.strong("", title))
-    return nodes.list_item("", title_, *said)
+    return nodes.list_item("", title_, *sentences)
 
 
 class MarkListings(SphinxPostTransform):
@@ -243,7 +246,7 @@ class MarkListings(SphinxPostTransform):
                 listing["classes"].append(f"listing-{file.stem}")
 
 
-class OnPaper(SphinxPostTransform):
+class UnfoldFigures(SphinxPostTransform):
     """Where a figure cannot be unfolded or stepped through, it stands open."""
 
     default_priority = 500
@@ -262,14 +265,16 @@ class OnPaper(SphinxPostTransform):
                 title = nodes.paragraph("", "", target, strong)
                 apart = nodes.raw("", r"\par", format="latex")
                 glue = nodes.raw("", TOGETHER, format="latex")
-                said = figure.parent[figure.parent.index(figure) + 1]
-                figure.parent.remove(said)
+                prose = figure.parent[figure.parent.index(figure) + 1]
+                figure.parent.remove(prose)
                 figure.replace_self([apart, title, glue, *parts])
-        for node in list(self.document.findall(words)):
+        for node in list(self.document.findall(recording_prose)):
             node.replace_self(node.children)
 
 
-def _visit_drawing(translator: HTML5Translator, node: drawing) -> None:
+def _visit_diagram(
+    translator: HTML5Translator, node: recording_diagram
+) -> None:
     picture: Drawing = node["drawing"]
     svg = picture.svg(node["name"])
     # The keyboard can scroll it, if it is wider than the page.
@@ -277,16 +282,18 @@ def _visit_drawing(translator: HTML5Translator, node: drawing) -> None:
     translator.body.append(f"{tag}\n{svg}</div>\n")
 
 
-def _visit_words(translator: HTML5Translator, node: words) -> None:
+def _visit_prose(translator: HTML5Translator, node: recording_prose) -> None:
     tag = translator.starttag(node, "details", CLASS="words")
     translator.body.append(f"{tag}<summary>{node['summary']}</summary>\n")
 
 
-def _depart_words(translator: HTML5Translator, _node: words) -> None:
+def _depart_prose(translator: HTML5Translator, _node: recording_prose) -> None:
     translator.body.append("</details>\n")
 
 
-def _visit_stepper(translator: HTML5Translator, node: stepper) -> None:
+def _visit_stepper(
+    translator: HTML5Translator, node: recording_stepper
+) -> None:
     if translator.builder.name != "epub":
         data = json.dumps(node["data"], separators=(",", ":"))
         data = data.replace("``", "").replace("<", "\\u003c")
@@ -294,14 +301,16 @@ def _visit_stepper(translator: HTML5Translator, node: stepper) -> None:
         translator.body.append(f"{tag}{data}</script>\n")
 
 
-def _draw_on_paper(translator: LaTeXTranslator, node: drawing) -> None:
+def _visit_diagram_latex(
+    translator: LaTeXTranslator, node: recording_diagram
+) -> None:
     picture: Drawing = node["drawing"]
     translator.body.append(f"\n{TOGETHER}")
-    for strip in picture.tikz(ROWS_A_PAGE * figures.ROW):
+    for strip in picture.tikz(ROWS_A_PAGE * diagrams.ROW):
         translator.body.append(f"\n\\noindent {strip}\n")
 
 
-def _look_on_paper(_app: Sphinx, config: Config) -> None:
+def _add_looks(_app: Sphinx, config: Config) -> None:
     preamble = config.latex_elements.get("preamble", "")
     config.latex_elements["preamble"] = preamble + LOOKS
 
@@ -316,16 +325,16 @@ SKIP = (_nothing, _nothing)
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directives, their nodes and how they are written."""
     app.add_node(
-        drawing,
-        html=(_visit_drawing, _nothing),
-        latex=(_draw_on_paper, _nothing),
+        recording_diagram,
+        html=(_visit_diagram, _nothing),
+        latex=(_visit_diagram_latex, _nothing),
         man=SKIP,
         texinfo=SKIP,
         text=SKIP,
     )
-    app.add_node(words, html=(_visit_words, _depart_words))
+    app.add_node(recording_prose, html=(_visit_prose, _depart_prose))
     app.add_node(
-        stepper,
+        recording_stepper,
         html=(_visit_stepper, _nothing),
         latex=SKIP,
         man=SKIP,
@@ -335,6 +344,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_directive("descriptors", Descriptors)
     app.add_directive("run", Run)
     app.add_post_transform(MarkListings)
-    app.add_post_transform(OnPaper)
-    app.connect("config-inited", _look_on_paper)
+    app.add_post_transform(UnfoldFigures)
+    app.connect("config-inited", _add_looks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

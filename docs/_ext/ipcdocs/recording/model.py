@@ -80,7 +80,7 @@ KINDS = (
     "connection",
     "poll",
 )
-APART = ("datagram",)  # keeps messages apart
+KEEPS_BOUNDARIES = ("datagram",)  # between messages
 ORDINALS = ("first", "second", "third")
 STEP = re.compile(
     r"the (?:(?P<process>.+)'s )?"
@@ -178,15 +178,15 @@ class Recording:
 
     def find(self, step: str) -> int:
         """Return the number of a step: ``the fork``, ``the child's close``."""
-        said = STEP.fullmatch(step)
+        match = STEP.fullmatch(step)
         found = [
             number
             for number, each in enumerate(self.steps)
-            if said
-            and said["call"] == each.call
-            and said["process"] in (None, self.processes[each.process].name)
+            if match
+            and match["call"] == each.call
+            and match["process"] in (None, self.processes[each.process].name)
         ]
-        nth = ORDINALS.index(said["nth"]) if said and said["nth"] else 0
+        nth = ORDINALS.index(match["nth"]) if match and match["nth"] else 0
         if nth >= len(found):
             raise RecordingError(f"there is no step {step!r}")
         return found[nth]
@@ -257,13 +257,13 @@ class State:
         if step.put is not None:
             self.queues[step.put].append(step.data)
         if step.take is not None:
-            apart = recording.objects[step.take[0]] in APART
-            self.take(step.take, step.data, apart=apart)
+            kept = recording.objects[step.take[0]] in KEEPS_BOUNDARIES
+            self.take(step.take, step.data, keeps_boundaries=kept)
 
-    def take(self, end: End, data: str, *, apart: bool) -> None:
+    def take(self, end: End, data: str, *, keeps_boundaries: bool) -> None:
         """Take a message, or so many bytes of a stream, from a queue."""
         queue = self.queues[end]
-        if apart:
+        if keeps_boundaries:
             queue.pop(0)
             return
         waiting = "".join(queue)

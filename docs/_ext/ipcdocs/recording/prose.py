@@ -68,7 +68,7 @@ def literal(data: str) -> str:
     return repr(data.encode("latin-1"))
 
 
-def shown(data: str) -> str:
+def format_bytes(data: str) -> str:
     """Return bytes as Python writes them, after how many they are."""
     unit = "byte" if len(data) == 1 else "bytes"
     return f"{len(data)} {unit} ``{literal(data)}``"
@@ -139,7 +139,7 @@ class Words:
             call = f" and interrupts ``{step.detail}``" if step.detail else ""
             return f"the signal arrives{call}"
         if step.data:
-            return self._moved(step)
+            return self._transfer(step)
         if step.call in READING:
             return "returns nothing, the end"
         child = "" if step.child is None else self.processes[step.child]
@@ -148,8 +148,8 @@ class Words:
             child=child or "itself", detail=step.detail or "nothing"
         )
 
-    def _moved(self, step: Step) -> str:
-        data = shown(step.data)
+    def _transfer(self, step: Step) -> str:
+        data = format_bytes(step.data)
         urgent = ", out of band" if self.is_urgent(step) else ""
         if step.call in READING:
             stay = step.after and not (step.take or urgent)
@@ -176,7 +176,7 @@ class Words:
             closed = []
         return "; ".join(
             [f"{fd} is now {self.end(end)}" for fd, end in ends(step.table)]
-            + ([f"closed: {listed(map(str, closed))}"] if closed else [])
+            + ([f"closed: {join_words(map(str, closed))}"] if closed else [])
         )
 
     def step(self, number: int) -> str:
@@ -186,7 +186,7 @@ class Words:
         who = f"{self.processes[step.process]}{where}: ``{self.call(step)}``"
         parts = [sentence([self.clause(step)]), sentence([self.changes(step)])]
         if step.after:
-            causes = listed(str(cause + 1) for cause in step.after)
+            causes = join_words(str(cause + 1) for cause in step.after)
             plural = "s" if len(step.after) > 1 else ""
             verb = "waited for" if step.waited else "follows from"
             parts.append(f"It {verb} step{plural} {causes}.")
@@ -200,7 +200,7 @@ class Words:
     def waiting(self, state: State) -> dict[str, str]:
         """Return what waits in each queue that is not empty."""
         return {
-            self.queue(end): ", ".join(map(shown, state.queues[end]))
+            self.queue(end): ", ".join(map(format_bytes, state.queues[end]))
             for end in sorted(state.queues)
             if state.queues[end]
         }
@@ -231,9 +231,11 @@ class Words:
         if len(what) == 1:
             what = [f"a {self.kinds[numbers[0]]}"]
         verb = "come to share" if len(who) > 1 else "comes to hold"
-        return f"How {listed(who)} {verb} {listed(what)}" if what else ""
+        return (
+            f"How {join_words(who)} {verb} {join_words(what)}" if what else ""
+        )
 
-    def doing(self, number: int, process: int) -> tuple[int | None, str]:
+    def activity(self, number: int, process: int) -> tuple[int | None, str]:
         """Return the line of a process at a step, and what it does there.
 
         While another process has its turn, it waits where it had to wait for
@@ -263,7 +265,7 @@ def ends(table: dict[int, End | None]) -> Iterator[tuple[int, End]]:
             yield fd, end
 
 
-def listed(words: Iterable[str]) -> str:
+def join_words(words: Iterable[str]) -> str:
     """Return words as one says them: ``3, 4 and 5``."""
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last

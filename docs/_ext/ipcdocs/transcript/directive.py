@@ -15,8 +15,8 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from ipcdocs.recording import directives as runs
-from ipcdocs.recording import model as recording
+from ipcdocs.recording import model
+from ipcdocs.recording.directives import load, run_nodes
 from ipcdocs.transcript.syntax import (
     RESULTS,
     Kind,
@@ -39,40 +39,40 @@ logger = logging.getLogger(__name__)
 
 
 def results(env: BuildEnvironment) -> Path:
-    """Return the folder in which the tests leave those files."""
+    """Return the folder of the values of the samples in the last runs."""
     return Path(env.srcdir, env.config.transcript_results)
 
 
-class screen(nodes.literal_block):  # noqa: N801 - as docutils names its nodes
+class transcript_screen(nodes.literal_block):  # noqa: N801 - a node's name
     """What a terminal shows in one block; outside HTML a literal block."""
 
 
-class key(nodes.inline):  # noqa: N801 - as docutils names its nodes
+class transcript_key(nodes.inline):  # noqa: N801 - a node's name
     """A key that is pressed; outside HTML its name as text."""
 
 
-class sample(nodes.inline):  # noqa: N801 - as docutils names its nodes
+class transcript_sample(nodes.inline):  # noqa: N801 - a node's name
     """A sample, until the page is written."""
 
 
-def visit_screen(translator: HTML5Translator, node: screen) -> None:
+def visit_screen(translator: HTML5Translator, node: transcript_screen) -> None:
     """Begin the ``pre`` element, which the keyboard can reach."""
     translator.body.append(
         translator.starttag(node, "pre", "", CLASS="screen", tabindex="0")
     )
 
 
-def depart_screen(translator: HTML5Translator, _node: screen) -> None:
+def depart_screen(translator: HTML5Translator, _node: nodes.Node) -> None:
     """End the ``pre`` element."""
     translator.body.append("</pre>\n")
 
 
-def visit_key(translator: HTML5Translator, _node: key) -> None:
+def visit_key(translator: HTML5Translator, _node: nodes.Node) -> None:
     """Begin the ``kbd`` element."""
     translator.body.append("<kbd>")
 
 
-def depart_key(translator: HTML5Translator, _node: key) -> None:
+def depart_key(translator: HTML5Translator, _node: nodes.Node) -> None:
     """End the ``kbd`` element."""
     translator.body.append("</kbd>")
 
@@ -96,7 +96,7 @@ def block_nodes(transcript: Transcript) -> Iterator[nodes.container]:
         yield result
 
 
-def screen_node(block: Block, transcript: Transcript) -> screen:
+def screen_node(block: Block, transcript: Transcript) -> transcript_screen:
     """Return the lines of a block, each part in its class."""
     rows = []
     for line in block.lines:
@@ -105,19 +105,19 @@ def screen_node(block: Block, transcript: Transcript) -> screen:
             if prompt:
                 row += nodes.inline("", prompt, classes=["prompt"])
             if line.kind is Kind.KEY:
-                row += key("", text)
+                row += transcript_key("", text)
             else:
                 row += text_nodes(text, transcript)
             row += nodes.Text("\n")
             rows.append(row)
     rows[-1].pop()
-    return screen("", "", *rows, language="none")
+    return transcript_screen("", "", *rows, language="none")
 
 
 def text_nodes(text: str, transcript: Transcript) -> Iterator[nodes.Node]:
     """Yield the parts of a text, the samples as such."""
     for i, part in enumerate(transcript.split(text)):
-        yield sample("", part) if i % 2 else nodes.Text(part)
+        yield transcript_sample("", part) if i % 2 else nodes.Text(part)
 
 
 class TranscriptDirective(SphinxDirective):
@@ -160,10 +160,10 @@ class TranscriptDirective(SphinxDirective):
         programs = self.env.srcdir.parent / "ipc_examples"
         try:
             if name:
-                run = runs.load(self.env, name)
-                recording.check_up_to_date(run, text, programs)
-                yield runs.run_nodes(run, f"run-{name}")
-        except recording.RecordingError as error:
+                run = load(self.env, name)
+                model.check_up_to_date(run, text, programs)
+                yield run_nodes(run, f"run-{name}")
+        except model.RecordingError as error:
             logger.warning("%s", error, location=self.get_location())
 
 
@@ -177,10 +177,10 @@ class ShowValues(SphinxPostTransform):
         for terminals in self.document.findall(nodes.container):
             if result := terminals.get("result"):
                 values = self._values(result)
-                for part in list(terminals.findall(sample)):
+                for part in list(terminals.findall(transcript_sample)):
                     text = part.astext()
                     part.replace_self(nodes.Text(values.get(text, text)))
-                for block in terminals.findall(screen):
+                for block in terminals.findall(transcript_screen):
                     block.rawsource = block.astext()
 
     def _values(self, result: str) -> dict[str, str]:
@@ -200,8 +200,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         "",
         description="folder of the tests' results, below the source folder",
     )
-    app.add_node(key, html=(visit_key, depart_key))
-    app.add_node(screen, html=(visit_screen, depart_screen))
+    app.add_node(transcript_key, html=(visit_key, depart_key))
+    app.add_node(transcript_screen, html=(visit_screen, depart_screen))
     app.add_directive("transcript", TranscriptDirective)
     app.add_post_transform(ShowValues)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

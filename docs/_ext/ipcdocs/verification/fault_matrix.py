@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: 0BSD
-"""Shows what the programs withstand: the ``faults`` directive.
+"""Shows what the programs withstand: the ``fault-matrix`` directive.
 
 The page has what is in the file of the results (`results_file`) when the page
 is written: at the earliest after the tests that a build runs.
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 SIGNS = {"passed": "✓", "failed": "fails", "skipped": "?", NOT_RUN: "?"}
 
 
-class faults(nodes.General, nodes.Element):  # noqa: N801 - a node's name
+class fault_matrix(nodes.General, nodes.Element):  # noqa: N801 - a node's name
     """The place of the matrix."""
 
 
-class Faults(SphinxDirective):
+class FaultMatrix(SphinxDirective):
     """The directive: no arguments, no content."""
 
     def run(self) -> list[nodes.Node]:
         """Return the place."""
-        return [faults()]
+        return [fault_matrix()]
 
 
-class ShowFaults(SphinxPostTransform):
+class FillFaultMatrix(SphinxPostTransform):
     """Puts the matrix in its place."""
 
     default_priority = 10
@@ -47,7 +47,7 @@ class ShowFaults(SphinxPostTransform):
     def run(self, **_: object) -> None:
         """Replace each place."""
         paper = self.app.builder.format == "latex"
-        for place in list(self.document.findall(faults)):
+        for place in list(self.document.findall(fault_matrix)):
             place.replace_self(list(matrix(load(), paper=paper)))
 
 
@@ -137,15 +137,15 @@ def row(texts: Iterable[str]) -> nodes.row:
 
 def sign(result: Result, notes: list[str]) -> str:
     """Return a sign for a result, with the number of the note to it."""
-    said = note(result)
-    number = f" {notes.index(said) + 1}" if said else ""
+    text = note(result)
+    number = f" {notes.index(text) + 1}" if text else ""
     mark = "no" if result.get("instead") else SIGNS[result["outcome"]]
     return mark + number
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive."""
-    app.add_node(faults)
-    app.add_directive("faults", Faults)
-    app.add_post_transform(ShowFaults)
+    app.add_node(fault_matrix)
+    app.add_directive("fault-matrix", FaultMatrix)
+    app.add_post_transform(FillFaultMatrix)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

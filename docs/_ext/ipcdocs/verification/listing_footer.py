@@ -32,11 +32,11 @@ PAGES = "reference/api/ipc_examples/ipc_examples."
 logger = logging.getLogger(__name__)
 
 
-class verified(nodes.Inline, nodes.TextElement):  # noqa: N801 - a node's name
+class test_results(nodes.Inline, nodes.TextElement):  # noqa: N801 - a node's name
     """The place of what came of a program's tests; it has the ``program``."""
 
 
-class AboutPrograms(SphinxTransform):
+class AddListingFooters(SphinxTransform):
     """Adds the line, without the results."""
 
     default_priority = 400
@@ -83,7 +83,7 @@ class AboutPrograms(SphinxTransform):
             yield nodes.Text(" · ")
         test = self.link("std", "ref", f"test-of-{program}", "Its test")
         yield on_site(test, nodes.Text(" · "))
-        yield verified(program=program)
+        yield test_results(program=program)
 
     def link(
         self, domain: str, kind: str, target: str, text: str
@@ -106,7 +106,7 @@ def on_site(*parts: nodes.Node) -> nodes.Node:
     return addnodes.only("", *parts, expr="builder_html")
 
 
-class SayVerified(SphinxPostTransform):
+class FillListingFooters(SphinxPostTransform):
     """Puts the results in their place."""
 
     default_priority = 10
@@ -114,7 +114,7 @@ class SayVerified(SphinxPostTransform):
     def run(self, **_: object) -> None:
         """Replace each place."""
         members = results_file.load()
-        for place in list(self.document.findall(verified)):
+        for place in list(self.document.findall(test_results)):
             text = result(members, place["program"])
             if not text:
                 logger.warning(
@@ -140,7 +140,7 @@ def result(members: results_file.Members, program: str) -> str:
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the line."""
-    app.add_node(verified)
-    app.add_transform(AboutPrograms)
-    app.add_post_transform(SayVerified)
+    app.add_node(test_results)
+    app.add_transform(AddListingFooters)
+    app.add_post_transform(FillListingFooters)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sphinx.util.typing import ExtensionMetadata
 
 
-class TruthfulDocTestBuilder(DocTestBuilder):
+class DocTestBuilderWithLines(DocTestBuilder):
     """Sphinx's own, with the right lines."""
 
     @staticmethod
@@ -83,7 +83,7 @@ def start_tests(app: Sphinx) -> None:
 
 def doctests_pass(app: Sphinx, env: BuildEnvironment) -> bool:
     """Execute the doctests of all pages; tell whether they pass."""
-    builder = TruthfulDocTestBuilder(app, env)
+    builder = DocTestBuilderWithLines(app, env)
     builder.outdir = app.doctreedir  # its report is not for publication
     builder.init()
     builder.write_documents(env.found_docs)
@@ -94,7 +94,7 @@ def doctests_pass(app: Sphinx, env: BuildEnvironment) -> bool:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Take the place of Sphinx's builder, and listen for the beginning."""
     app.setup_extension("sphinx.ext.doctest")
-    app.add_builder(TruthfulDocTestBuilder, override=True)
+    app.add_builder(DocTestBuilderWithLines, override=True)
     app.add_config_value("execute", default=False, rebuild="", types=(bool,))
     app.add_config_value(
         "tests_command", default=["pytest"], rebuild="", types=(list,)
