@@ -30,7 +30,7 @@ NUMBER = re.compile(r"Figure \d")
 logger = logging.getLogger(__name__)
 
 
-class figure_list(nodes.General, nodes.Element):  # noqa: N801 - a node's name
+class figure_list(nodes.General, nodes.Element):
     """The place of the list."""
 
 

@@ -68,15 +68,15 @@ TOGETHER = r"\nopagebreak"
 logger = logging.getLogger(__name__)
 
 
-class recording_diagram(nodes.General, nodes.Element):  # noqa: N801 - a node's name
+class recording_diagram(nodes.General, nodes.Element):
     """A drawing; its attributes are ``drawing`` and ``name``, an id."""
 
 
-class recording_prose(nodes.General, nodes.Element):  # noqa: N801 - a node's name
+class recording_prose(nodes.General, nodes.Element):
     """What a figure shows, in words; in HTML it can be folded."""
 
 
-class recording_stepper(nodes.General, nodes.Element):  # noqa: N801 - a node's name
+class recording_stepper(nodes.General, nodes.Element):
     """What ``stepper.js`` needs; its attribute is ``data``."""
 
 

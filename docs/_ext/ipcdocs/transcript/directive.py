@@ -43,15 +43,15 @@ def results(env: BuildEnvironment) -> Path:
     return Path(env.srcdir, env.config.transcript_results)
 
 
-class transcript_screen(nodes.literal_block):  # noqa: N801 - a node's name
+class transcript_screen(nodes.literal_block):
     """What a terminal shows in one block; outside HTML a literal block."""
 
 
-class transcript_key(nodes.inline):  # noqa: N801 - a node's name
+class transcript_key(nodes.inline):
     """A key that is pressed; outside HTML its name as text."""
 
 
-class transcript_sample(nodes.inline):  # noqa: N801 - a node's name
+class transcript_sample(nodes.inline):
     """A sample, until the page is written."""
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SIGNS = {"passed": "✓", "failed": "fails", "skipped": "?", NOT_RUN: "?"}
 
 
-class fault_matrix(nodes.General, nodes.Element):  # noqa: N801 - a node's name
+class fault_matrix(nodes.General, nodes.Element):
     """The place of the matrix."""
 
 

@@ -32,7 +32,7 @@ PAGES = "reference/api/ipc_examples/ipc_examples."
 logger = logging.getLogger(__name__)
 
 
-class test_results(nodes.Inline, nodes.TextElement):  # noqa: N801 - a node's name
+class test_results(nodes.Inline, nodes.TextElement):
     """The place of what came of a program's tests; it has the ``program``."""
 
 
