@@ -46,8 +46,10 @@ intersphinx_mapping = {
     "python": ("https://docs.python.org/3", ("python.inv",)),
 }
 nitpicky = True
-copybutton_selector = "div.highlight pre, div.typed pre"
-copybutton_exclude = ".linenos, .screen .prompt, .screen .output, .screen .key"
+copybutton_selector = "div.highlight pre, div.transcript-typed pre"
+copybutton_exclude = (
+    ".linenos, .transcript-prompt, .transcript-output, .transcript-key"
+)
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 tests_command = ["pytest", "-q", "-m", "not slow", "tests"]

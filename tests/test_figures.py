@@ -220,9 +220,9 @@ SVG = """\
 <svg viewBox="0 0 32 16" width="2em" style="min-width: 1.7em" role="img" \
 aria-labelledby="small-1" xmlns="http://www.w3.org/2000/svg">
 <title id="small-1">&lt;Small&gt;</title>
-<path class="life" d="M0 0l8 0l0 4"/>
-<path class="row" data-step="5" d="M1 2l3 0l0 4l-3 0Z"/>
-<text class="label" x="2" y="10">a &amp; b</text>
+<path class="diagram-life" d="M0 0l8 0l0 4"/>
+<path class="diagram-row" data-step="5" d="M1 2l3 0l0 4l-3 0Z"/>
+<text class="diagram-label" x="2" y="10">a &amp; b</text>
 </svg>
 """
 TIKZ = r"""\begin{tikzpicture}

@@ -199,7 +199,7 @@ def test_a_figure_of_moments(tmp_path: Path) -> None:
     built = site(tmp_path, FIGURE)
     assert not built.warnings
     html = built.read("index.html").replace("\u2019", "'")
-    titles = re.findall(r'<p class="title">(.+?)</p>', html)
+    titles = re.findall(r'<p class="recording-title">(.+?)</p>', html)
     assert titles == FIGURE.splitlines()[5:7]
     assert titles == [
         unescape(title)
@@ -251,7 +251,9 @@ def test_a_run_on_a_page(tmp_path: Path) -> None:
     built = site(tmp_path, "# Page\n\n```{run} made\n```\n")
     assert not built.warnings
     html = built.read("index.html")
-    (run,) = html.split('<div class="recording run docutils container"')[1:]
+    (run,) = html.split(
+        '<div class="recording recording-run docutils container"'
+    )[1:]
     assert run.startswith(' id="run-made">')
     assert f"<strong>{directives.CAPTION}</strong>" in run
     title = "What parent, child and client did, step by step"

@@ -411,14 +411,15 @@ def test_html(tmp_path: Path) -> None:
         "Terminal 2",
         "Terminal 1",
     ]
-    assert re.findall('class="(transcript-block .*?) docutils', html) == [
-        "transcript-block terminal-1 first typed",
-        "transcript-block terminal-2 first typed",
-        "transcript-block terminal-1",
+    assert re.findall('class="transcript-block (.*?) docutils', html) == [
+        "transcript-column-1 transcript-first transcript-typed",
+        "transcript-column-2 transcript-first transcript-typed",
+        "transcript-column-1",
     ]
     assert (
-        '<pre class="screen" tabindex="0"><span class="output">--&gt;hi\n'
-        '</span><span class="prompt">$</span></pre>'
+        '<pre class="transcript-screen" tabindex="0">'
+        '<span class="transcript-output">--&gt;hi\n</span>'
+        '<span class="transcript-prompt">$</span></pre>'
     ) in html
     assert "send(b&quot;--&gt;hi&quot;)' 127.0.0.1 41267" in html.replace(
         "&#39;", "'"
@@ -427,8 +428,8 @@ def test_html(tmp_path: Path) -> None:
 
 def test_html_of_a_key(tmp_path: Path) -> None:
     html, _ = build(tmp_path, "html", "```{transcript}\n$ cat\n^D\n```")
-    assert '<span class="key"><kbd>^D</kbd></span></pre>' in html
-    assert "terminal-name" not in html
+    assert '<span class="transcript-key"><kbd>^D</kbd></span></pre>' in html
+    assert "transcript-name" not in html
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def build(
 def lines(site: sites.Site) -> list[str]:
     """Return the texts of the lines below listings."""
     found = re.findall(
-        r'<p class="about-program">(.+?)</p>', site.read("index.html")
+        r'<p class="listing-footer">(.+?)</p>', site.read("index.html")
     )
     return [re.sub("<.+?>", "", text) for text in found]
 

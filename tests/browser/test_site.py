@@ -80,7 +80,7 @@ def test_copies_the_commands_of_transcripts(
     open_page: Open, source: str
 ) -> None:
     page = open_page(source.replace(".md", ".html"), **COPIES)
-    typed = page.locator(".transcript-block.typed")
+    typed = page.locator(".transcript-typed")
     commands = commands_of(source)
     assert typed.count() == len(commands)
     for block, command in zip(typed.all(), commands, strict=True):
@@ -191,7 +191,7 @@ def test_everything_can_be_reached_by_keyboard(
 
 def test_steps_by_keyboard(open_page: Open) -> None:
     page = open_page("tutorial/03-pipes.html", reduced_motion="reduce")
-    run = page.locator(".run").first
+    run = page.locator(".recording-run").first
     run.scroll_into_view_if_needed()  # what is far below is not laid out
     slider = run.get_by_role("slider")
     slider.focus()

@@ -40,9 +40,9 @@ FIXES = (
         r"<pre(?![^>]* tabindex)",
     ),
     Fix(
-        '<div class="table-wrapper matrix',
-        '<div tabindex="0" class="table-wrapper matrix',
-        r'<table[^>]*[" ]matrix[" ]',
+        '<div class="table-wrapper fault-matrix',
+        '<div tabindex="0" class="table-wrapper fault-matrix',
+        r'<table[^>]*[" ]fault-matrix[" ]',
     ),
     Fix(
         'class="caption" role="heading"',

@@ -145,7 +145,7 @@ class Drawing:
 def _svg(shape: Shape) -> str:
     if shape.text:
         ((x, y),) = shape.points
-        at = f'class="{shape.kind}" x="{x:g}" y="{y:g}"'
+        at = f'class="diagram-{shape.kind}" x="{x:g}" y="{y:g}"'
         return f"<text {at}>{escape(shape.text)}</text>"
     (x, y), *_ = shape.points
     path = f"{x:.4g} {y:.4g}"
@@ -153,7 +153,7 @@ def _svg(shape: Shape) -> str:
         path += f"l{to_x - x:.4g} {to_y - y:.4g}"
     step = "" if shape.step is None else f' data-step="{shape.step}"'
     close = "Z" if shape.closed else ""
-    return f'<path class="{shape.kind}"{step} d="M{path}{close}"/>'
+    return f'<path class="diagram-{shape.kind}"{step} d="M{path}{close}"/>'
 
 
 def _tikz(shape: Shape) -> str:

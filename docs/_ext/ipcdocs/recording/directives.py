@@ -101,16 +101,18 @@ def run_nodes(run: Recording, name: str) -> nodes.Element:
     ]
     return nodes.container(
         "",
-        nodes.paragraph("", "", nodes.strong("", CAPTION), classes=["title"]),
+        nodes.paragraph(
+            "", "", nodes.strong("", CAPTION), classes=["recording-title"]
+        ),
         recording_diagram(
             drawing=diagrams.sequence(words), name=f"{name}-title"
         ),
-        nodes.paragraph("", LEGEND, classes=["legend"]),
+        nodes.paragraph("", LEGEND, classes=["recording-legend"]),
         recording_prose(
             "", nodes.enumerated_list("", *steps), summary=IN_WORDS
         ),
         recording_stepper(data=stepper_data(words)),
-        classes=["recording", "run"],
+        classes=["recording", "recording-run"],
         ids=[name],
     )
 
@@ -190,7 +192,7 @@ class Descriptors(SphinxDirective):
         self.assert_has_content()
         if "name" not in self.options:
             raise self.error("the directive needs a name")
-        figure = nodes.figure(classes=["recording", "moments"])
+        figure = nodes.figure(classes=["recording", "recording-moments"])
         self.set_source_info(figure)
         self.add_name(figure)
         prose = nodes.enumerated_list()
@@ -215,11 +217,11 @@ def moment(words: Words, state: State, title: str, name: str) -> nodes.Element:
     """Return the drawing of a moment, below its title."""
     return nodes.container(
         "",
-        nodes.paragraph("", title, classes=["title"]),
+        nodes.paragraph("", title, classes=["recording-title"]),
         recording_diagram(
             drawing=diagrams.tables(words, state, title), name=name
         ),
-        classes=["moment"],
+        classes=["recording-moment"],
     )
 
 
@@ -258,7 +260,7 @@ class UnfoldFigures(SphinxPostTransform):
         Paper has no room for words that say what the drawings of moments do.
         """
         for figure in list(self.document.findall(nodes.figure)):
-            if "moments" in figure["classes"]:
+            if "recording-moments" in figure["classes"]:
                 *parts, caption = figure.children
                 strong = nodes.strong("", "", *caption.children)
                 target = nodes.target("", "", ids=figure["ids"])
@@ -278,12 +280,12 @@ def _visit_diagram(
     picture: Drawing = node["drawing"]
     svg = picture.svg(node["name"])
     # The keyboard can scroll it, if it is wider than the page.
-    tag = '<div class="drawn" role="group" tabindex="0" aria-label="Figure">'
-    translator.body.append(f"{tag}\n{svg}</div>\n")
+    tag = '<div class="recording-diagram" role="group" tabindex="0"'
+    translator.body.append(f'{tag} aria-label="Figure">\n{svg}</div>\n')
 
 
 def _visit_prose(translator: HTML5Translator, node: recording_prose) -> None:
-    tag = translator.starttag(node, "details", CLASS="words")
+    tag = translator.starttag(node, "details", CLASS="recording-prose")
     translator.body.append(f"{tag}<summary>{node['summary']}</summary>\n")
 
 

@@ -58,7 +58,9 @@ class transcript_sample(nodes.inline):
 def visit_screen(translator: HTML5Translator, node: transcript_screen) -> None:
     """Begin the ``pre`` element, which the keyboard can reach."""
     translator.body.append(
-        translator.starttag(node, "pre", "", CLASS="screen", tabindex="0")
+        translator.starttag(
+            node, "pre", "", CLASS="transcript-screen", tabindex="0"
+        )
     )
 
 
@@ -82,16 +84,21 @@ def block_nodes(transcript: Transcript) -> Iterator[nodes.container]:
     columns = {name: i for i, name in enumerate(transcript.terminals(), 1)}
     begun = set()
     for block in transcript.blocks:
-        classes = ["transcript-block", f"terminal-{columns[block.terminal]}"]
+        classes = [
+            "transcript-block",
+            f"transcript-column-{columns[block.terminal]}",
+        ]
         if block.terminal not in begun:
-            classes.append("first")
+            classes.append("transcript-first")
         if any(line.kind is Kind.COMMAND for line in block.lines):
-            classes.append("typed")
+            classes.append("transcript-typed")
         begun.add(block.terminal)
         result = nodes.container(classes=classes)
         if block.terminal:
             name = nodes.strong("", block.terminal)
-            result += nodes.paragraph("", "", name, classes=["terminal-name"])
+            result += nodes.paragraph(
+                "", "", name, classes=["transcript-name"]
+            )
         result += screen_node(block, transcript)
         yield result
 
@@ -101,9 +108,9 @@ def screen_node(block: Block, transcript: Transcript) -> transcript_screen:
     rows = []
     for line in block.lines:
         for prompt, text in line.rows():
-            row = nodes.inline(classes=[line.kind.value])
+            row = nodes.inline(classes=[f"transcript-{line.kind.value}"])
             if prompt:
-                row += nodes.inline("", prompt, classes=["prompt"])
+                row += nodes.inline("", prompt, classes=["transcript-prompt"])
             if line.kind is Kind.KEY:
                 row += transcript_key("", text)
             else:
@@ -150,7 +157,7 @@ class TranscriptDirective(SphinxDirective):
         result += nodes.container(
             "",
             *block_nodes(transcript),
-            classes=["terminals", f"terminals-{count}"],
+            classes=["transcript-terminals", f"transcript-columns-{count}"],
             result=file.name,
         )
         return [result, *self.recorded(transcript.record, text)]

@@ -91,7 +91,7 @@ class TranscriptError(ValueError):
 
 
 class Kind(enum.Enum):
-    """What a line of a transcript is, and its class in HTML."""
+    """What a line of a transcript is; its class in HTML ends with that."""
 
     COMMAND = "command"
     OUTPUT = "output"

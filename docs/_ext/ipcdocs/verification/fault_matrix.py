@@ -125,7 +125,7 @@ def table(
     head = nodes.thead("", row(["Fault", *programs]))
     widths = [nodes.colspec(colwidth=n) for n in (20, *[1] * len(programs))]
     columns = nodes.tgroup("", *widths, head, body, cols=len(widths))
-    return nodes.table("", columns, classes=["matrix"])
+    return nodes.table("", columns, classes=["fault-matrix"])
 
 
 def row(texts: Iterable[str]) -> nodes.row:

@@ -52,7 +52,7 @@ class AddListingFooters(SphinxTransform):
                 block = listing.parent if captioned else listing
                 block["ids"].append(f"{file.stem}-py")
                 self.label(file)
-                line = nodes.paragraph("", classes=["about-program"])
+                line = nodes.paragraph("", classes=["listing-footer"])
                 line += self.parts(file.stem)
                 block.parent.insert(block.parent.index(block) + 1, line)
 

@@ -12,6 +12,10 @@ function make(tag, attributes, ...children) {
   return element;
 }
 
+function part(name, attributes, ...children) {
+  return make("div", { class: `stepper-${name}`, ...attributes }, ...children);
+}
+
 // Scroll a box, not the page, until one of its parts can be seen.
 function reveal(box, part) {
   const [outer, inner] = [box, part].map((e) => e.getBoundingClientRect());
@@ -39,7 +43,7 @@ function listing(program) {
   if (!pre) return [];
   const box = make("pre", { tabindex: 0 });
   for (const html of pre.innerHTML.replace(/\n$/, "").split("\n")) {
-    const line = make("span", { class: "line" });
+    const line = make("span", { class: "stepper-line" });
     line.innerHTML = html + "\n";
     box.append(line);
   }
@@ -73,22 +77,21 @@ function start(run) {
   });
   const previous = make("button", { type: "button" }, "Previous");
   const next = make("button", { type: "button" }, "Next");
-  const controls = make("div", {
-    class: "controls", role: "group", "aria-label": "Step through this run",
+  const controls = part("controls", {
+    role: "group", "aria-label": "Step through this run",
   }, previous, slider, next);
-  const said = make("p", { class: "said", "aria-live": "polite" });
-  const tables = make("div", { class: "tables" });
-  const queues = make("div", { class: "queues" });
-  const sources = make("div", { class: "sources" },
-    ...listings.map(([program, box]) => make("figure",
-      { class: "highlight", "aria-label": `${program}.py` }, box)));
+  const text = make("p", { class: "stepper-text", "aria-live": "polite" });
+  const tables = part("tables");
+  const queues = part("queues");
+  const sources = part("sources", {}, ...listings.map(([program, box]) =>
+    make("figure", { class: "highlight", "aria-label": `${program}.py` }, box)));
   const drawn = svg.parentNode;
-  const held = make("div", {
-    class: "held", role: "group", tabindex: 0,
+  const held = part("state", {
+    role: "group", tabindex: 0,
     "aria-label": "Descriptors, and bytes that wait",
   }, tables, queues);
-  const view = make("div", { class: "view" });
-  drawn.replaceWith(controls, said, view, sources);
+  const view = part("view");
+  drawn.replaceWith(controls, text, view, sources);
   view.append(drawn, held);
 
   function mark(held) {
@@ -105,25 +108,25 @@ function start(run) {
 
   function show(count) {
     const now = state(data.steps, count);
-    run.classList.toggle("stepping", count > 0);
+    run.classList.toggle("stepper-on", count > 0);
     slider.value = count;
     previous.disabled = count == 0;
     next.disabled = count == last;
-    said.textContent = count
+    text.textContent = count
       ? `${count} of ${last}. ${words[count - 1].textContent.trim()}`
       : `${last} steps. Move the slider, or press Next.`;
-    slider.setAttribute("aria-valuetext", said.textContent);
+    slider.setAttribute("aria-valuetext", text.textContent);
     tables.replaceChildren(...Object.keys(now.d)
       .filter((process) => now.d[process][1] != "is not there yet")
       .map((process) => table(data, now, process)));
     queues.replaceChildren(...Object.entries(now.q)
       .map(([place, bytes]) => make("p", {}, `Waiting ${place}: ${bytes}`)));
     mark(now);
-    for (const row of svg.querySelectorAll(".now"))
-      row.classList.remove("now");
+    for (const row of svg.querySelectorAll(".stepper-now"))
+      row.classList.remove("stepper-now");
     if (!count) return;
     const row = svg.querySelector(`[data-step="${count - 1}"]`);
-    row.classList.add("now");
+    row.classList.add("stepper-now");
     reveal(drawn, row);
     const [at] = now.d[data.steps[count - 1].p];
     for (const [program, box] of listings) {
@@ -152,4 +155,5 @@ function start(run) {
 
 // One at a time, when there is nothing else to do: a page has many.
 const soon = self.requestIdleCallback ?? setTimeout;
-for (const run of document.querySelectorAll(".run")) soon(() => start(run));
+for (const run of document.querySelectorAll(".recording-run"))
+  soon(() => start(run));
