@@ -20,29 +20,21 @@ with (HERE.parent / "pyproject.toml").open("rb") as file:
     version = release = tomllib.load(file)["project"]["version"]
 
 extensions = [
-    "assets",
+    # Others': Markdown, pages made from docstrings, links, and buttons.
     "autodoc2",
-    "differences",
-    "ebook",
-    "examples",
-    "faults",
-    "figure_list",
-    "head",
-    "index",
-    "listings",
-    "llms",
     "myst_parser",
     "notfound.extension",
-    "paper",
-    "runs",
     "sphinx.ext.intersphinx",
     "sphinx_codeautolink",
     "sphinx_copybutton",
-    "theme",
-    "transcript",
-    "verified",
+    # Ours: _ext/ipcdocs/README.md is their map.
+    "ipcdocs.output",  # books, what is loaded with a page, llms.txt
+    "ipcdocs.pages",  # listings, the list of figures, the index, the theme
+    "ipcdocs.recording",  # what programs asked of the system
+    "ipcdocs.transcript",  # what terminals show
+    "ipcdocs.verification",  # runs the tests, and shows what came of them
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_ext"]
 
 # The pages.
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
@@ -54,8 +46,10 @@ intersphinx_mapping = {
     "python": ("https://docs.python.org/3", ("python.inv",)),
 }
 nitpicky = True
-copybutton_selector = "div.highlight pre, div.typed pre"
-copybutton_exclude = ".linenos, .screen .prompt, .screen .output, .screen .key"
+copybutton_selector = "div.highlight pre, div.transcript-typed pre"
+copybutton_exclude = (
+    ".linenos, .transcript-prompt, .transcript-output, .transcript-key"
+)
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 tests_command = ["pytest", "-q", "-m", "not slow", "tests"]
@@ -68,7 +62,7 @@ trim_doctest_flags = True
 autodoc2_packages = ["../ipc_examples"]
 autodoc2_output_dir = "reference/api"
 autodoc2_index_template = None
-autodoc2_render_plugin = "api_pages.ProgramRenderer"
+autodoc2_render_plugin = "ipcdocs.pages.program_pages.ProgramRenderer"
 autodoc2_hidden_objects = {"dunder", "private", "inherited"}
 autodoc2_skip_module_regexes = [r".*\.__main__"]
 autodoc2_class_docstring = "both"
@@ -92,12 +86,12 @@ epub_show_urls = "no"
 epub_tocdepth = 2
 epub_tocscope = "includehidden"
 latex_documents = [("index", "ipc-examples.tex", project, author, "manual")]
-latex_additional_files = ["_templates/paper.sty"]
+latex_additional_files = ["_ext/ipcdocs/output/book.sty"]
 latex_domain_indices = False
 latex_show_pagerefs = True
 latex_show_urls = "footnote"
 latex_elements = {
     "extraclassoptions": "oneside,openany",
     "fncychap": "",
-    "preamble": r"\usepackage{paper}",
+    "preamble": r"\usepackage{book}",
 }

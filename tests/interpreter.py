@@ -8,8 +8,15 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-import transcript
-from recording import APART, End, Process, Recording, Step, digest
+from ipcdocs.recording.model import (
+    KEEPS_BOUNDARIES,
+    End,
+    Process,
+    Recording,
+    Step,
+    digest,
+)
+from ipcdocs.transcript import syntax
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -368,7 +375,7 @@ class Interpreter:
     def take(self, step: Step, call: Call, end: End) -> None:
         """Take what was read from the queue, and what came along."""
         queue, size = self.queues[end], call.result or 0
-        apart = self.objects[end[0]] in APART
+        apart = self.objects[end[0]] in KEEPS_BOUNDARIES
         for fd, right in zip(passed(call), queue[0].rights, strict=False):
             self.open(step, fd, right, call)
         if sender := address(call.arguments):
@@ -508,7 +515,7 @@ def with_heads(tree: ast.Module) -> dict[int, range]:
 
 def normalized(text: str, samples: Mapping[str, str]) -> str:
     """Put samples in the places of the values that they stand for."""
-    parts = transcript.split(text, samples)
+    parts = syntax.split(text, samples)
     parts[1::2] = [samples[value] for value in parts[1::2]]
     return "".join(parts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recording import Process, Recording, Step
+from ipcdocs.recording.model import Process, Recording, Step
 
 TERMINAL, PIPE, SOCKET, LISTENER, OTHER, CONNECTION, POLL = range(7)
 DATAGRAM, DATAGRAMS, PAIR = range(7, 10)

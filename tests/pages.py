@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DOCS = Path(__file__).parent.parent / "docs"
-GENERATED = ("_build", "reference/api")
+NO_PAGES = ("_build", "_ext", "reference/api")
 MARKDOWN = MarkdownIt()
 for plugin in colon_fence_plugin, deflist_plugin, fieldlist_plugin:
     MARKDOWN.use(plugin)
@@ -60,7 +60,7 @@ def blocks() -> tuple[tuple[str, Block], ...]:
     return tuple(
         (page, block)
         for page in sorted(paths)
-        if not page.startswith(GENERATED)
+        if not page.startswith(NO_PAGES)
         for block in blocks_of((DOCS / page).read_text("utf-8"))
     )
 

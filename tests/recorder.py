@@ -3,7 +3,7 @@
 ``python tests/recorder.py [NAME ...]`` runs the transcripts that have the
 option ``record``, or those that are named, with every ``python`` under strace,
 and writes ``docs/recordings/NAME.json``, unless that file tells the same.
-``docs/_ext/recording.py`` describes it.
+``docs/_ext/ipcdocs/recording/model.py`` describes it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pages
-import recording
 import strace
 import terminals
-import transcript
 from interpreter import Interpreter, comparable
 
+from ipcdocs.recording import model
+from ipcdocs.transcript import syntax
+
 if TYPE_CHECKING:
-    from recording import Recording
+    from ipcdocs.recording.model import Recording
 
 PROGRAMS = terminals.ROOT / "ipc_examples"
 RECORDINGS = pages.DOCS / "recordings"
@@ -30,7 +31,7 @@ ANNOUNCE = Path(__file__).with_name("announce.py")
 
 
 def trace(
-    parsed: transcript.Transcript, page: str
+    parsed: syntax.Transcript, page: str
 ) -> tuple[list[strace.Traced], dict[str, str]]:
     """Run a transcript under strace.
 
@@ -62,7 +63,7 @@ def trace(
 
 def record(page: str, block: pages.Block) -> Recording:
     """Return a recording of a transcript."""
-    parsed = transcript.parse(block.text, block.line)
+    parsed = syntax.parse(block.text, block.line)
     traced, samples = trace(parsed, page)
     interpreter = Interpreter(traced)
     interpreter.run()
@@ -75,7 +76,7 @@ def recorded() -> dict[str, tuple[str, pages.Block]]:
         name: (f"docs/{page}", block)
         for page, block in pages.blocks()
         if block.name == "{transcript}"
-        and (name := transcript.parse(block.text, block.line).record)
+        and (name := syntax.parse(block.text, block.line).record)
     }
 
 
@@ -83,9 +84,9 @@ def write(name: str, made: Recording) -> None:
     """Write a recording, unless the one that is there tells the same."""
     file = RECORDINGS / f"{name}.json"
     try:
-        if comparable(recording.load(file)) == comparable(made):
+        if comparable(model.load(file)) == comparable(made):
             return
-    except recording.RecordingError:
+    except model.RecordingError:
         pass  # the new one takes its place
     file.write_text(made.dump(), "utf-8")
 

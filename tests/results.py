@@ -1,22 +1,23 @@
 """Keeps what came of the tests: of each program, and of each fault.
 
-``docs/_ext/faults.py`` describes the file, and shows it. Each test has its own
-place there, so a run of a few tests replaces what came of these alone.
+``docs/_ext/ipcdocs/verification/results_file.py`` describes the file. Each
+test has its own place there, so a run of a few tests replaces what came of
+these alone.
 """
 
 from __future__ import annotations
 
 import inspect
-import json
 import platform
 import re
 import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-import faults
 import pytest
 from programs import PROGRAMS
+
+from ipcdocs.verification import results_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 Test = dict[str, Any]
 Key = tuple[str, str, str]  # group, fault, program
 SHOWN = ("outcome", "when", "why", "instead")
-WORST_FIRST = ("failed", "skipped", faults.NOT_RUN, "passed")
+WORST_FIRST = ("failed", "skipped", results_file.NOT_RUN, "passed")
 
 
 class Results:
@@ -66,7 +67,7 @@ class Results:
         if hasattr(session.config, "workeroutput"):
             return
         here = describe_system()
-        members = faults.load()
+        members = results_file.load()
         known = (
             members.get("tests", {}) if here.items() <= members.items() else {}
         )
@@ -74,14 +75,13 @@ class Results:
             known = self.without_removed(known)
         tests = self.merge(known)
         members = {
-            "digest": faults.digest(),
+            "digest": results_file.digest(),
             **here,
             "tests": tests,
             "results": results_of(tests.values()),
             "programs": counts_of(tests.values()),
         }
-        faults.FILE.parent.mkdir(exist_ok=True)
-        faults.FILE.write_text(json.dumps(members), "utf-8")
+        results_file.save(members)
 
     def without_removed(self, known: dict[str, Test]) -> dict[str, Test]:
         """Leave out the tests that are in their files no longer."""
@@ -95,7 +95,7 @@ class Results:
     def merge(self, known: dict[str, Test]) -> dict[str, Test]:
         """Return all tests, each as it came out when it last ran."""
         today = {"when": time.strftime("%Y-%m-%d", time.gmtime())}
-        none = {"outcome": faults.NOT_RUN}
+        none = {"outcome": results_file.NOT_RUN}
         tests = {
             name: (
                 self.ran[name] | today

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Self
 
 import pexpect
 import psutil
-from transcript import SIGNALS, Kind, Line
+
+from ipcdocs.transcript.syntax import SIGNALS, Kind, Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from transcript import Transcript
+    from ipcdocs.transcript.syntax import Transcript
 
 DEADLINE = 10.0
 PATIENCE = 1.0  # with a program that works on, before a signal is sent

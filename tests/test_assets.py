@@ -26,7 +26,7 @@ def build(folder: Path, builder: str = "html", **files: str) -> sites.Site:
     return sites.build(
         folder,
         FILES | files,
-        "assets",
+        "ipcdocs.output.assets",
         builder=builder,
         html_static_path=["static"],
         html_css_files=[("two.css", {"priority": 300}), "one.css"],

@@ -34,7 +34,9 @@ SHOWN = """\
 
 def test_names_only(tmp_path: Path) -> None:
     texts = {"index.md": PAGE, "old.txt": OLD, "new.txt": NEW}
-    site = sites.build(tmp_path, texts, "differences", builder="text")
+    site = sites.build(
+        tmp_path, texts, "ipcdocs.pages.diff_headings", builder="text"
+    )
     assert not site.warnings
     shown = site.read("index.txt")
     assert SHOWN in shown

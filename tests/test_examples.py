@@ -43,7 +43,7 @@ def build(folder: Path, page: str, status: int) -> Built:
         site = sites.build(
             folder,
             {"index.md": page},
-            "examples",
+            "ipcdocs.verification.run_examples",
             execute=True,
             tests_command=["judge"],
         )
@@ -76,7 +76,7 @@ def test_the_site_is_written_if_all_is_right(tmp_path: Path) -> None:
 # end only after that: they wait until the build begins its end.
 BREAKS_OFF = """
 import atexit, os
-extensions = ["myst_parser", "examples"]
+extensions = ["myst_parser", "ipcdocs.verification.run_examples"]
 tests_command = ["judge"]
 
 @atexit.register
@@ -201,7 +201,12 @@ def test_a_failure_is_reported_at_its_line(tmp_path: Path, page: str) -> None:
         for number, text in enumerate(page.splitlines(), 1)
         if text.endswith("# here")
     ]
-    sites.build(tmp_path, {"index.md": page}, "examples", builder="doctest")
+    sites.build(
+        tmp_path,
+        {"index.md": page},
+        "ipcdocs.verification.run_examples",
+        builder="doctest",
+    )
     report = (tmp_path / "doctest" / "output.txt").read_text("utf-8")
     assert re.findall(r'^File "(.*)", line (\d+)', report, re.MULTILINE) == [
         ("index.md", str(line))

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import faults
 import pytest
 from docutils import nodes
 from results import Results
+
+from ipcdocs.verification import fault_matrix, results_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ def result(program: str, **members: str) -> dict[str, str]:
 def shown(*results: dict[str, str], paper: bool = False) -> list[str]:
     """Return the texts of the parts of the matrix."""
     members = {"python": "3.x", "system": "UNIX", "results": results}
-    parts = faults.matrix(members, paper=paper)
+    parts = fault_matrix.matrix(members, paper=paper)
     return [part.astext() for part in parts]
 
 
@@ -42,7 +43,7 @@ def cells(*results: dict[str, str]) -> list[str]:
     members = {"python": "3.x", "system": "UNIX", "results": results}
     (table,) = (
         part
-        for part in faults.matrix(members)
+        for part in fault_matrix.matrix(members)
         if isinstance(part, nodes.table)
     )
     return [entry.astext() for entry in table.findall(nodes.entry)]
@@ -54,7 +55,7 @@ def test_a_cell_tells_what_came_of_a_test() -> None:
         result("b", outcome="failed"),
         result("c", outcome="skipped", why="no room"),
         result("d", instead="a"),
-        result("e", outcome=faults.NOT_RUN),
+        result("e", outcome=results_file.NOT_RUN),
     ) == [
         *("Fault", "a", "b", "c", "d", "e"),
         *("a fault", "✓", "fails", "? 1", "no 2", "? 3"),
@@ -88,23 +89,25 @@ def test_says_where_and_when() -> None:
 
 
 def test_says_that_nothing_was_tested() -> None:
-    for results in (), (result("a", outcome=faults.NOT_RUN),):
+    for results in (), (result("a", outcome=results_file.NOT_RUN),):
         assert shown(*results) == ["No test was run for this page."]
 
 
 @pytest.fixture
 def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    file = tmp_path / "faults.json"
-    monkeypatch.setattr(faults, "FILE", file)
+    file = tmp_path / "test-results.json"
+    monkeypatch.setattr(results_file, "FILE", file)
     return file
 
 
 def test_what_is_not_of_todays_tests_is_not_shown(file: Path) -> None:
-    assert faults.load() == {}
+    assert results_file.load() == {}
     file.write_text(json.dumps({"digest": "another", "results": [1]}))
-    assert faults.load() == {}
-    file.write_text(json.dumps({"digest": faults.digest(), "results": []}))
-    assert faults.load()
+    assert results_file.load() == {}
+    file.write_text(
+        json.dumps({"digest": results_file.digest(), "results": []})
+    )
+    assert results_file.load()
 
 
 Run = Callable[..., dict[str, Any]]
@@ -124,7 +127,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     def run(source: str, *options: str) -> dict[str, Any]:
         pytester.makepyfile(test_it=source)
         pytester.runpytest("-p", "no:xdist", *options)
-        return faults.load()
+        return results_file.load()
 
     return run
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import figure_list
 import pytest
 import sites
+
+from ipcdocs.pages import figure_list
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +62,9 @@ IMAGE = '<svg xmlns="http://www.w3.org/2000/svg"/>'
 
 def build(folder: Path, page: str, builder: str = "text") -> sites.Site:
     texts = {"index.md": page, "image.svg": IMAGE}
-    return sites.build(folder, texts, "figure_list", builder=builder)
+    return sites.build(
+        folder, texts, "ipcdocs.pages.figure_list", builder=builder
+    )
 
 
 def test_are_numbered_and_listed(tmp_path: Path) -> None:

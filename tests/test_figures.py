@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import figures
 import made
 import pytest
-from drawing import CHARACTER, Drawing
 from sphinx.util import texescape
 
+from ipcdocs.recording import diagrams
+from ipcdocs.recording.canvas import CHARACTER, Drawing
+from ipcdocs.recording.prose import Words
+
 if TYPE_CHECKING:
-    from drawing import Point, Shape
+    from ipcdocs.recording.canvas import Point, Shape
 
 # The steps of each process, from 1: it lives (-) or waits (~) between them,
 # and has a bar (|) where it ended.
@@ -80,14 +82,14 @@ LABELS = """\
  46 dup(12) = 14
  47 exit(0)
 """
-SEQUENCE = figures.sequence(made.RUN)
+SEQUENCE = diagrams.sequence(Words(made.RUN))
 NAMES = [process.name for process in made.PROCESSES]
 
 
 def place(point: Point) -> tuple[str, int]:
     """Return the process and the step that are drawn at a place."""
-    process, x = divmod(round(point[0]) - figures.MARGIN, figures.LANE)
-    rows, y = divmod(round(point[1]) - figures.ROW // 2, figures.ROW)
+    process, x = divmod(round(point[0]) - diagrams.MARGIN, diagrams.LANE)
+    rows, y = divmod(round(point[1]) - diagrams.ROW // 2, diagrams.ROW)
     assert (x, y) == (0, 0)
     return NAMES[process], rows - len(NAMES) + 1
 
@@ -129,8 +131,8 @@ def test_labels() -> None:
     assert [shape.text for shape in drawn("label")] == LABELS.splitlines()
     for row, shape in enumerate(drawn("label")):
         ((x, y),) = shape.points
-        assert place((figures.MARGIN, y - figures.BASE))[1] == row + 1
-        assert x == SEQUENCE.width - figures.COLUMNS * CHARACTER
+        assert place((diagrams.MARGIN, y - diagrams.BASE))[1] == row + 1
+        assert x == SEQUENCE.width - diagrams.COLUMNS * CHARACTER
 
 
 def test_a_dot_for_each_step() -> None:
@@ -187,7 +189,7 @@ DIRECTIONS = {
 
 @pytest.mark.parametrize("moment", TABLES)
 def test_tables(moment: str) -> None:
-    picture = figures.tables(made.RUN, made.RUN.at(moment), moment)
+    picture = diagrams.tables(Words(made.RUN), made.RUN.at(moment), moment)
     texts = [shape for shape in picture.shapes if shape.text]
     assert [shape.text for shape in texts] == TABLES[moment]
     right = texts[0].points[0][0]
@@ -200,7 +202,7 @@ def test_tables(moment: str) -> None:
         if shape.kind == "data":
             by_side = enumerate(sorted(shape.points))
             ends = (
-                rows[i == 1, y + figures.BASE].text for i, (_, y) in by_side
+                rows[i == 1, y + diagrams.BASE].text for i, (_, y) in by_side
             )
             sign = "<" if shape.points[0] > shape.points[1] else ">"
             links.append(f" {sign} ".join(ends))
@@ -218,9 +220,9 @@ SVG = """\
 <svg viewBox="0 0 32 16" width="2em" style="min-width: 1.7em" role="img" \
 aria-labelledby="small-1" xmlns="http://www.w3.org/2000/svg">
 <title id="small-1">&lt;Small&gt;</title>
-<path class="life" d="M0 0l8 0l0 4"/>
-<path class="row" data-step="5" d="M1 2l3 0l0 4l-3 0Z"/>
-<text class="label" x="2" y="10">a &amp; b</text>
+<path class="diagram-life" d="M0 0l8 0l0 4"/>
+<path class="diagram-row" data-step="5" d="M1 2l3 0l0 4l-3 0Z"/>
+<text class="diagram-label" x="2" y="10">a &amp; b</text>
 </svg>
 """
 TIKZ = r"""\begin{tikzpicture}

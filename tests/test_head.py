@@ -43,7 +43,7 @@ This site is about pipes & sockets.
 
 
 def test_the_first_paragraph_is_the_description(tmp_path: Path) -> None:
-    site = sites.build(tmp_path, PAGES, "head")
+    site = sites.build(tmp_path, PAGES, "ipcdocs.pages.meta_description")
     assert not site.warnings
     meta = '<meta content="{}" name="description" />'
     about = "This site is about pipes &amp; sockets."
@@ -54,11 +54,23 @@ def test_the_first_paragraph_is_the_description(tmp_path: Path) -> None:
 
 def test_programs_that_read_get_it_too(tmp_path: Path) -> None:
     base = "https://example.org/"
-    site = sites.build(tmp_path, PAGES, "head", "llms", html_baseurl=base)
+    site = sites.build(
+        tmp_path,
+        PAGES,
+        "ipcdocs.pages.meta_description",
+        "ipcdocs.output.llms_txt",
+        html_baseurl=base,
+    )
     text = site.read("llms.txt")
     assert [line.rstrip() for line in text.splitlines()] == LLMS.splitlines()
 
 
 def test_only_the_site_is_for_programs_that_read(tmp_path: Path) -> None:
-    site = sites.build(tmp_path, PAGES, "head", "llms", builder="text")
+    site = sites.build(
+        tmp_path,
+        PAGES,
+        "ipcdocs.pages.meta_description",
+        "ipcdocs.output.llms_txt",
+        builder="text",
+    )
     assert not (site.out / "llms.txt").exists()

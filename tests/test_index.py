@@ -74,7 +74,7 @@ def test_leads_to_an_answer(tmp_path: Path) -> None:
         "reference/symptoms.md": SYMPTOMS,
         "reference/c-to-python.md": NAMES,
     }
-    site = sites.build(tmp_path, texts, "index")
+    site = sites.build(tmp_path, texts, "ipcdocs.pages.index_entries")
     assert not site.warnings
     entries = re.findall(
         r'<li>(?:<strong>)?<a href="(.+?)">(?:<strong>)?(.+?)</',

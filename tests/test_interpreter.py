@@ -11,7 +11,7 @@ import strace
 from interpreter import Interpreter, comparable
 
 if TYPE_CHECKING:
-    from recording import Step
+    from ipcdocs.recording.model import Step
 
 # The machinery's own test: the pages do not need it to be built.
 pytestmark = pytest.mark.slow

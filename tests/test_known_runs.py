@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import pytest
 import recorder
-import recording
-from wording import Words
 
 from ipc_examples import (
     inet_stream_connect,
@@ -17,6 +15,8 @@ from ipc_examples import (
     socketpair,
     unix_datagram_send,
 )
+from ipcdocs.recording import model
+from ipcdocs.recording.prose import Words
 
 OPEN_LISTENER = "start socket bind3 listen3 write1"
 CLIENT = "start socket connect3 sendto3 close3 exit"
@@ -192,8 +192,8 @@ WAITING = {
 }
 
 
-def load(name: str) -> recording.Recording:
-    return recording.load(recorder.RECORDINGS / f"{name}.json")
+def load(name: str) -> model.Recording:
+    return model.load(recorder.RECORDINGS / f"{name}.json")
 
 
 @pytest.mark.parametrize("name", recorder.recorded())
@@ -211,7 +211,7 @@ class TestRun:
         assert calls == CALLS[name]
 
     def test_finds_this_waiting(self, name: str) -> None:
-        made, state, found = load(name), recording.State(), []
+        made, state, found = load(name), model.State(), []
         processes = Words(made).processes
         for step in made.steps:
             if step.take:

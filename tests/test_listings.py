@@ -40,7 +40,7 @@ def captions(
     (folder / "ipc_examples" / "one.py").write_text(PROGRAM)
     page = f"# Page\n\n```{{literalinclude}} {file}\n{options}\n```\n"
     texts = {"index.md": page, "two.py": PROGRAM}
-    site = sites.build(folder, texts, "listings")
+    site = sites.build(folder, texts, "ipcdocs.pages.listings")
     found = re.findall(
         r'<span class="caption-text">(.*?)</span><a', site.read("index.html")
     )

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pages
 import pytest
-import transcript
+
+from ipcdocs.transcript import syntax
 
 PAGE = "reference/mistakes.md"
 FOLDERS = {path.name: path for path in pages.DOCS.glob("mistakes/*")}
@@ -54,16 +55,16 @@ def section_of(name: str) -> str:
     return found
 
 
-def transcripts_of(name: str) -> list[transcript.Transcript]:
+def transcripts_of(name: str) -> list[syntax.Transcript]:
     """Return the transcripts of a section."""
     return [
-        transcript.parse(block.text)
+        syntax.parse(block.text)
         for block in pages.blocks_of(section_of(name))
         if block.name == "{transcript}"
     ]
 
 
-def texts(run: transcript.Transcript) -> list[str]:
+def texts(run: syntax.Transcript) -> list[str]:
     """Return what a transcript shows, line by line."""
     return [line.text for _, line in run.lines()]
 
@@ -108,7 +109,7 @@ class TestMistake:
             "\n".join(
                 line.text
                 for _, line in run.lines()
-                if line.kind is transcript.Kind.COMMAND
+                if line.kind is syntax.Kind.COMMAND
             )
             for run in runs
         ]
@@ -193,7 +194,7 @@ def watched(
     return done.stdout, left, missed
 
 
-def shown_of(program: Path) -> tuple[list[str], transcript.Transcript]:
+def shown_of(program: Path) -> tuple[list[str], syntax.Transcript]:
     """Return the output that the page shows of a program, and where."""
     (shown,) = (
         each
@@ -204,7 +205,7 @@ def shown_of(program: Path) -> tuple[list[str], transcript.Transcript]:
     )
     lines = [line for _, line in shown.lines()]
     output = itertools.takewhile(
-        lambda line: line.kind is transcript.Kind.OUTPUT, lines[1:]
+        lambda line: line.kind is syntax.Kind.OUTPUT, lines[1:]
     )
     return [line.text for line in output], shown
 

@@ -27,7 +27,7 @@ RUN = (
     "{glossary}",
     "{index}",
     "{descriptors}",
-    "{faults}",
+    "{fault-matrix}",
     "{figure-list}",
     "{table}",
     "{toctree}",

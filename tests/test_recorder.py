@@ -13,10 +13,11 @@ import announce
 import pages
 import pytest
 import recorder
-import recording
 import strace
 import terminals
 from interpreter import Interpreter
+
+from ipcdocs.recording import model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,15 +122,15 @@ def test_a_recording_that_tells_the_same_stays(
 ) -> None:
     file.write_text("{")
     assert record(monkeypatch, shown) == 0
-    made = recording.load(file)
+    made = model.load(file)
     for step in made.steps:
         step.waited = False
     file.write_text(made.dump())
     assert record(monkeypatch, shown) == 0
-    assert recording.load(file) == made
+    assert model.load(file) == made
     file.write_text(replace(made, steps=made.steps[:-1]).dump())
     assert record(monkeypatch, shown) == 0
-    assert len(recording.load(file).steps) == len(made.steps)
+    assert len(model.load(file).steps) == len(made.steps)
 
 
 @pytest.mark.parametrize(

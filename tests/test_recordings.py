@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 import made
 import pytest
 import recorder
-import recording
 import strace
-import transcript
 from interpreter import READING, comparable
-from recording import Step
+
+from ipcdocs.recording import model
+from ipcdocs.recording.model import Step
+from ipcdocs.transcript import syntax
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from recording import Recording, State
+    from ipcdocs.recording.model import Recording, State
 
 # The build itself refuses a recording that is corrupt or not up to date.
 pytestmark = pytest.mark.slow
@@ -27,7 +28,7 @@ CLOSING = {"close", "shutdown", "exit", "killed"}
 
 
 def load(name: str) -> Recording:
-    return recording.load(recorder.RECORDINGS / f"{name}.json")
+    return model.load(recorder.RECORDINGS / f"{name}.json")
 
 
 def test_every_recording_is_on_a_page() -> None:
@@ -48,15 +49,15 @@ def test_is_what_happens_today(name: str) -> None:
 class TestEvery:
     def test_is_up_to_date(self, name: str) -> None:
         _, block = RECORDED[name]
-        recording.check_up_to_date(load(name), block.text, recorder.PROGRAMS)
+        model.check_up_to_date(load(name), block.text, recorder.PROGRAMS)
 
     def test_prints_what_the_page_shows(self, name: str) -> None:
         made = load(name)
-        parsed = transcript.parse(RECORDED[name][1].text)
+        parsed = syntax.parse(RECORDED[name][1].text)
         shown = [
             line.text
             for _, line in parsed.lines()
-            if line.kind is transcript.Kind.OUTPUT
+            if line.kind is syntax.Kind.OUTPUT
         ]
         printed = "".join(
             step.data
@@ -146,7 +147,7 @@ def test_on_which_object_a_call_works_matters(member: str) -> None:
 
 def moments(name: str) -> list[tuple[Step, State]]:
     """Return each step with what held before it."""
-    made, state = load(name), recording.State()
+    made, state = load(name), model.State()
     found = []
     for step in made.steps:
         found.append((step, state.copy()))
@@ -222,7 +223,7 @@ def test_exec_keeps_what_dup2_made_and_closes_the_rest() -> None:
 def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
     file = tmp_path / "pipe.json"
     file.write_text(load("pipe").dump())
-    assert recording.load(file) == load("pipe")
+    assert model.load(file) == load("pipe")
 
 
 @pytest.mark.parametrize(
@@ -238,10 +239,8 @@ def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_corrupt_recording_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "pipe.json"
     file.write_text(text)
-    with pytest.raises(
-        recording.RecordingError, match=r"^pipe\.json: .+: run"
-    ):
-        recording.load(file)
+    with pytest.raises(model.RecordingError, match=r"^pipe\.json: .+: run"):
+        model.load(file)
 
 
 @pytest.mark.parametrize(
@@ -278,15 +277,15 @@ def test_what_was_not_written_cannot_be_read(tmp_path: Path) -> None:
             step["data"] = "Dull star"
     file = tmp_path / "pipe.json"
     file.write_text(json.dumps(members))
-    with pytest.raises(recording.RecordingError, match="Dull star"):
-        recording.load(file)
+    with pytest.raises(model.RecordingError, match="Dull star"):
+        model.load(file)
 
 
 def refusal(file: Path, text: str) -> str:
     """Write a recording; return why it cannot be read."""
     file.write_text(text, "utf-8")
-    with pytest.raises(recording.RecordingError) as refused:
-        recording.load(file)
+    with pytest.raises(model.RecordingError) as refused:
+        model.load(file)
     return str(refused.value)
 
 
@@ -336,12 +335,12 @@ def test_any_changed_member_of_a_step_is_refused(
 def test_a_changed_program_is_told(tmp_path: Path) -> None:
     _, block = RECORDED["pipe"]
     tmp_path.joinpath("pipe.py").write_text("changed")
-    with pytest.raises(recording.RecordingError, match=r"^pipe changed since"):
-        recording.check_up_to_date(load("pipe"), block.text, tmp_path)
+    with pytest.raises(model.RecordingError, match=r"^pipe changed since"):
+        model.check_up_to_date(load("pipe"), block.text, tmp_path)
 
 
 def test_a_changed_transcript_is_told() -> None:
     other = replace(load("pipe"), transcript="other")
     _, block = RECORDED["pipe"]
-    with pytest.raises(recording.RecordingError, match="the transcript"):
-        recording.check_up_to_date(other, block.text, recorder.PROGRAMS)
+    with pytest.raises(model.RecordingError, match="the transcript"):
+        model.check_up_to_date(other, block.text, recorder.PROGRAMS)

@@ -8,17 +8,16 @@ from html import unescape
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-import figures
 import made
 import pages
 import pytest
 import recorder
-import recording
-import runs
 import sites
-from drawing import LOOKS
 from programs import PROGRAMS
-from wording import Words
+
+from ipcdocs.recording import diagrams, directives, model
+from ipcdocs.recording.canvas import LOOKS
+from ipcdocs.recording.prose import Words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +26,8 @@ NAMES = [*recorder.recorded()]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def load(name: str) -> recording.Recording:
-    return recording.load(recorder.RECORDINGS / f"{name}.json")
+def load(name: str) -> model.Recording:
+    return model.load(recorder.RECORDINGS / f"{name}.json")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -41,7 +40,7 @@ class TestRun:
     def test_the_stepper_comes_to_the_same_states(self, name: str) -> None:
         run, held = load(name), dict[str, dict[str, Any]](t={}, q={}, d={})
         said = Words(run)
-        data: Any = runs.stepper_data(run)
+        data: Any = directives.stepper_data(said)
         for step, state in zip(data["steps"], run.states(), strict=True):
             for part, now in held.items():
                 now.update(step[part])
@@ -59,14 +58,14 @@ class TestRun:
         for number, step in enumerate(run.steps):
             before = run.steps[number - 1].process
             if step.waited and before != step.process:
-                line, doing = said.doing(number - 1, step.process)
+                line, doing = said.activity(number - 1, step.process)
                 assert line == step.line
                 assert doing.startswith("waits in ``")
 
     def test_every_step_is_drawn_and_told(self, name: str) -> None:
         run = load(name)
         said = Words(run)
-        root = ET.fromstring(figures.sequence(run).svg("x"))  # noqa: S314
+        root = ET.fromstring(diagrams.sequence(Words(run)).svg("x"))  # noqa: S314
         rows = root.findall(f"{SVG}path[@data-step]")
         assert len(rows) == len(run.steps)
         labels = [e.text or "" for e in root.findall(f"{SVG}text")]
@@ -74,7 +73,9 @@ class TestRun:
             call = said.call(step)
             line = "" if step.line is None else str(step.line)
             label = labels[len(run.processes) + number]
-            assert label.startswith(f"{line:>3} {call}"[: figures.COLUMNS - 1])
+            assert label.startswith(
+                f"{line:>3} {call}"[: diagrams.COLUMNS - 1]
+            )
             assert f"``{call}``" in said.step(number)
 
     def test_every_link_between_processes_is_an_arrow(self, name: str) -> None:
@@ -86,15 +87,15 @@ class TestRun:
             for cause in step.after
             if run.steps[cause].process != step.process
         ]
-        shapes = figures.sequence(run).shapes
+        shapes = diagrams.sequence(Words(run)).shapes
         heads = [shape for shape in shapes if shape.kind == "head"]
         assert len(heads) == len(links)
 
     def test_nothing_is_drawn_outside(self, name: str) -> None:
         run = load(name)
-        drawings = [figures.sequence(run)]
+        drawings = [diagrams.sequence(Words(run))]
         drawings += [
-            figures.tables(run, state, "now") for state in run.states()
+            diagrams.tables(Words(run), state, "now") for state in run.states()
         ]
         for drawing in drawings:
             for shape in drawing.shapes:
@@ -103,8 +104,8 @@ class TestRun:
                     assert 0 <= y <= drawing.height
 
     def test_on_paper_all_of_it_is_drawn(self, name: str) -> None:
-        drawing = figures.sequence(load(name))
-        height = runs.ROWS_A_PAGE * figures.ROW
+        drawing = diagrams.sequence(Words(load(name)))
+        height = directives.ROWS_A_PAGE * diagrams.ROW
         strips = [*drawing.tikz(height)]
         assert len(strips) == -(-drawing.height // height)
         assert all(r"\end{tikzpicture}" in strip for strip in strips)
@@ -171,7 +172,7 @@ def test_a_step_has_a_name(step: str, number: int) -> None:
     ],
 )
 def test_an_unknown_moment_is_refused(moment: str) -> None:
-    with pytest.raises(recording.RecordingError, match=r"^there is no"):
+    with pytest.raises(model.RecordingError, match=r"^there is no"):
         made.RUN.at(moment)
 
 
@@ -190,7 +191,7 @@ After the parent's close and the child's close
 def site(folder: Path, page: str, builder: str = "html") -> sites.Site:
     """Build a page about the run that is made by hand."""
     texts = {"index.md": page, "recordings/made.json": made.RUN.dump()}
-    return sites.build(folder, texts, "runs", builder=builder)
+    return sites.build(folder, texts, "ipcdocs.recording", builder=builder)
 
 
 @pytest.mark.slow
@@ -198,7 +199,7 @@ def test_a_figure_of_moments(tmp_path: Path) -> None:
     built = site(tmp_path, FIGURE)
     assert not built.warnings
     html = built.read("index.html").replace("\u2019", "'")
-    titles = re.findall(r'<p class="title">(.+?)</p>', html)
+    titles = re.findall(r'<p class="recording-title">(.+?)</p>', html)
     assert titles == FIGURE.splitlines()[5:7]
     assert titles == [
         unescape(title)
@@ -240,7 +241,7 @@ def test_a_run_that_was_changed_is_refused(tmp_path: Path) -> None:
         "index.md": "```{run} made\n```\n",
         "recordings/made.json": dumped.replace('"line": 41', '"line": 42'),
     }
-    built = sites.build(tmp_path, texts, "runs")
+    built = sites.build(tmp_path, texts, "ipcdocs.recording")
     reason = "it was changed after it was recorded: run nox -s record"
     assert f"made.json: {reason}" in built.warnings
 
@@ -250,9 +251,11 @@ def test_a_run_on_a_page(tmp_path: Path) -> None:
     built = site(tmp_path, "# Page\n\n```{run} made\n```\n")
     assert not built.warnings
     html = built.read("index.html")
-    (run,) = html.split('<div class="recording run docutils container"')[1:]
+    (run,) = html.split(
+        '<div class="recording recording-run docutils container"'
+    )[1:]
     assert run.startswith(' id="run-made">')
-    assert f"<strong>{runs.CAPTION}</strong>" in run
+    assert f"<strong>{directives.CAPTION}</strong>" in run
     title = "What parent, child and client did, step by step"
     assert f'<title id="run-made-title">{title}</title>' in run
     assert run.partition("</ol>")[0].count("<li>") == len(made.STEPS)
@@ -268,7 +271,7 @@ def test_a_run_on_paper(tmp_path: Path) -> None:
     assert not built.warnings
     text = built.read("site.tex")
     assert LOOKS in text
-    (run,) = text.split(runs.CAPTION)[1:]
+    (run,) = text.split(directives.CAPTION)[1:]
     strips = re.findall(
         r"\n\\nopagebreak\n\\noindent \\begin\{tikzpicture\}", run
     )
@@ -278,11 +281,12 @@ def test_a_run_on_paper(tmp_path: Path) -> None:
 
 
 def test_the_stepper_is_one_small_script() -> None:
-    script = pages.DOCS / "_static" / "stepper.js"
+    static = pages.DOCS / "_ext" / "ipcdocs" / "recording" / "static"
+    script = static / "stepper.js"
     assert len(script.read_bytes()) <= 6000
     text = script.read_text("utf-8")
     assert not any(word in text for word in ("import", "fetch", "http"))
 
 
 def test_the_stepper_s_data_are_plain() -> None:
-    json.dumps(runs.stepper_data(load("pipe")), allow_nan=False)
+    json.dumps(directives.stepper_data(Words(load("pipe"))), allow_nan=False)

@@ -12,9 +12,10 @@ import pages
 import pytest
 import sites
 import terminals
-import transcript
 from programs import PROGRAMS
-from transcript import Kind
+
+from ipcdocs.transcript import syntax
+from ipcdocs.transcript.syntax import Kind
 
 # The machinery's own test: the pages do not need it to be built.
 pytestmark = pytest.mark.slow
@@ -44,11 +45,11 @@ $
 
 
 def run(text: str, deadline: float = 10) -> dict[str, str]:
-    return terminals.run(transcript.parse(dedent(text)), PAGE, deadline)
+    return terminals.run(syntax.parse(dedent(text)), PAGE, deadline)
 
 
 def test_format() -> None:
-    read = transcript.parse(
+    read = syntax.parse(
         dedent(r"""
         [Terminal 1]
         $ cat \
@@ -82,7 +83,7 @@ def test_format() -> None:
 
 
 def test_options() -> None:
-    read = transcript.parse(
+    read = syntax.parse(
         ':varying: "  1.5=[ 0-9.]{5}" 7=\\d 7-1=\\S+\n:caption: A *b*\n\n'
         "$ a\nx   1.5 17 7 7-1"
     )
@@ -93,11 +94,11 @@ def test_options() -> None:
 
 
 def test_folder() -> None:
-    read = transcript.parse(":folder: mistakes/zombie\n$ ls")
+    read = syntax.parse(":folder: mistakes/zombie\n$ ls")
     assert [file.name for file in read.programs()] == ["broken.py", "fixed.py"]
-    read = transcript.parse(":folder: ipc_examples\n$ ls")
+    read = syntax.parse(":folder: ipc_examples\n$ ls")
     assert {file.stem for file in read.programs()} == set(PROGRAMS)
-    assert not transcript.parse("$ ls").programs()
+    assert not syntax.parse("$ ls").programs()
 
 
 @pytest.mark.parametrize(
@@ -134,8 +135,8 @@ def test_folder() -> None:
     ],
 )
 def test_malformed(text: str, line: int, message: str) -> None:
-    with pytest.raises(transcript.TranscriptError, match=message) as caught:
-        transcript.parse(text, 10)
+    with pytest.raises(syntax.TranscriptError, match=message) as caught:
+        syntax.parse(text, 10)
     assert caught.value.line == line
 
 
@@ -393,7 +394,7 @@ def build(folder: Path, builder: str, page: str) -> tuple[str, str]:
     texts = (
         {} if (folder / "docs" / "index.md").exists() else {"index.md": page}
     )
-    site = sites.build(folder, texts, "transcript", builder=builder)
+    site = sites.build(folder, texts, "ipcdocs.transcript", builder=builder)
     names = {"html": "index.html", "text": "index.txt", "latex": "site.tex"}
     return site.read(names[builder]), site.warnings
 
@@ -410,14 +411,15 @@ def test_html(tmp_path: Path) -> None:
         "Terminal 2",
         "Terminal 1",
     ]
-    assert re.findall('class="(transcript-block .*?) docutils', html) == [
-        "transcript-block terminal-1 first typed",
-        "transcript-block terminal-2 first typed",
-        "transcript-block terminal-1",
+    assert re.findall('class="transcript-block (.*?) docutils', html) == [
+        "transcript-column-1 transcript-first transcript-typed",
+        "transcript-column-2 transcript-first transcript-typed",
+        "transcript-column-1",
     ]
     assert (
-        '<pre class="screen" tabindex="0"><span class="output">--&gt;hi\n'
-        '</span><span class="prompt">$</span></pre>'
+        '<pre class="transcript-screen" tabindex="0">'
+        '<span class="transcript-output">--&gt;hi\n</span>'
+        '<span class="transcript-prompt">$</span></pre>'
     ) in html
     assert "send(b&quot;--&gt;hi&quot;)' 127.0.0.1 41267" in html.replace(
         "&#39;", "'"
@@ -426,8 +428,8 @@ def test_html(tmp_path: Path) -> None:
 
 def test_html_of_a_key(tmp_path: Path) -> None:
     html, _ = build(tmp_path, "html", "```{transcript}\n$ cat\n^D\n```")
-    assert '<span class="key"><kbd>^D</kbd></span></pre>' in html
-    assert "terminal-name" not in html
+    assert '<span class="transcript-key"><kbd>^D</kbd></span></pre>' in html
+    assert "transcript-name" not in html
 
 
 @pytest.mark.parametrize(
@@ -448,9 +450,9 @@ def test_other_builders(
 
 def test_page_shows_what_the_last_run_showed(tmp_path: Path) -> None:
     ((_, _, text),) = pages.blocks_of(FENCE)
-    results = tmp_path / "docs" / transcript.RESULTS
+    results = tmp_path / "docs" / syntax.RESULTS
     results.mkdir(parents=True)
-    result = results / transcript.result_name(text)
+    result = results / syntax.result_name(text)
     result.write_text('{"41267": "50123"}')
     first, _ = build(tmp_path, "text", FENCE)
     result.write_text('{"41267": "6"}')

@@ -8,7 +8,8 @@ import sys
 import pages
 import pytest
 import terminals
-import transcript
+
+from ipcdocs.transcript import syntax
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="the pages show what Linux says"
@@ -24,13 +25,13 @@ TRANSCRIPTS = [
 def test_happens_as_shown(page: str, block: pages.Block) -> None:
     path = f"docs/{page}"
     try:
-        parsed = transcript.parse(block.text, block.line)
+        parsed = syntax.parse(block.text, block.line)
         values = terminals.run(parsed, path)
-    except transcript.TranscriptError as error:
+    except syntax.TranscriptError as error:
         pytest.fail(f"{path}:{error.line}: {error}", pytrace=False)
     except terminals.Difference as difference:
         pytest.fail(str(difference), pytrace=False)
-    name = transcript.result_name(block.text)
-    result = pages.DOCS / transcript.RESULTS / name
+    name = syntax.result_name(block.text)
+    result = pages.DOCS / syntax.RESULTS / name
     result.parent.mkdir(parents=True, exist_ok=True)
     result.write_text(json.dumps(values), "utf-8")

@@ -6,9 +6,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-import faults
 import pytest
 import sites
+
+from ipcdocs.verification import results_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,8 +54,8 @@ GOOD = "Run by 2 tests, which passed: Python 3.x, UNIX, 2000-01-02"
 
 @pytest.fixture
 def results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    file = tmp_path / "faults.json"
-    monkeypatch.setattr(faults, "FILE", file)
+    file = tmp_path / "test-results.json"
+    monkeypatch.setattr(results_file, "FILE", file)
     return file
 
 
@@ -66,19 +67,24 @@ def build(
     for name in "one", "two":
         (folder / "ipc_examples" / f"{name}.py").write_text("pass\npass\n")
     members = {
-        "digest": faults.digest(),
+        "digest": results_file.digest(),
         "python": "3.x",
         "system": "UNIX",
         "programs": {"one": one, "two": {**PASSED, "passed": 1}},
     }
     results.write_text(json.dumps(members))
-    return sites.build(folder, {"index.md": PAGE}, "verified", builder=builder)
+    return sites.build(
+        folder,
+        {"index.md": PAGE},
+        "ipcdocs.verification.listing_footer",
+        builder=builder,
+    )
 
 
 def lines(site: sites.Site) -> list[str]:
     """Return the texts of the lines below listings."""
     found = re.findall(
-        r'<p class="about-program">(.+?)</p>', site.read("index.html")
+        r'<p class="listing-footer">(.+?)</p>', site.read("index.html")
     )
     return [re.sub("<.+?>", "", text) for text in found]
 

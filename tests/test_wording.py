@@ -7,8 +7,9 @@ import re
 import made
 import pytest
 import recorder
-import recording
-from wording import Words
+
+from ipcdocs.recording import model
+from ipcdocs.recording.prose import Words
 
 MADE = """\
 parent, line 3: start. The program begins. 0 is now terminal; 1 is now terminal; 2 is now terminal.
@@ -123,7 +124,7 @@ def test_each_call_has_its_words() -> None:
 
 @pytest.mark.parametrize(("name", "process"), RUNS)
 def test_a_run_is_told_in_these_words(name: str, process: str) -> None:
-    run = recording.load(recorder.RECORDINGS / f"{name}.json")
+    run = model.load(recorder.RECORDINGS / f"{name}.json")
     said = Words(run)
     alone = len(run.processes) == 1
 
@@ -168,7 +169,7 @@ In the pipe wait 2 bytes ``b'ab'``."""
 def test_what_processes_do_has_its_words() -> None:
     said = Words(made.RUN)
     assert [
-        said.doing(number, process)
+        said.activity(number, process)
         for number, process in [
             (0, made.CHILD),
             (2, made.CHILD),

@@ -147,7 +147,7 @@ def test_each_program_says_where_it_is_and_who_ran_it(name: str) -> None:
     for path in where:
         block = parsed(path).find(id=f"{name}-py")
         assert block
-        line = block.find_next(class_="about-program")
+        line = block.find_next(class_="listing-footer")
         assert line
         assert re.search(r"Run by \d+ tests?, which passed: ", line.text)
         links = {link.text: link["href"] for link in line.find_all("a")}

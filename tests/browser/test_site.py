@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pages
 import pytest
-import transcript
 from built import FLAGS, HERE, PAGES, PROGRAMS, SITE, page_of
+
+from ipcdocs.transcript import syntax
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,12 +56,12 @@ def commands_of(page: str) -> list[str]:
     found = []
     for name, block in pages.blocks():
         if name == page and block.name == "{transcript}":
-            read = transcript.parse(block.text)
+            read = syntax.parse(block.text)
             for part in read.blocks:
                 typed = [
                     line.text
                     for line in part.lines
-                    if line.kind is transcript.Kind.COMMAND
+                    if line.kind is syntax.Kind.COMMAND
                 ]
                 texts = read.split("\n".join(typed))
                 texts[::2] = map(re.escape, texts[::2])
@@ -79,7 +80,7 @@ def test_copies_the_commands_of_transcripts(
     open_page: Open, source: str
 ) -> None:
     page = open_page(source.replace(".md", ".html"), **COPIES)
-    typed = page.locator(".transcript-block.typed")
+    typed = page.locator(".transcript-typed")
     commands = commands_of(source)
     assert typed.count() == len(commands)
     for block, command in zip(typed.all(), commands, strict=True):
@@ -190,7 +191,7 @@ def test_everything_can_be_reached_by_keyboard(
 
 def test_steps_by_keyboard(open_page: Open) -> None:
     page = open_page("tutorial/03-pipes.html", reduced_motion="reduce")
-    run = page.locator(".run").first
+    run = page.locator(".recording-run").first
     run.scroll_into_view_if_needed()  # what is far below is not laid out
     slider = run.get_by_role("slider")
     slider.focus()

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: 0BSD
+"""Says in words what a recording holds.
+
+What is code is between double backquotes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipcdocs.recording.model import ENDING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ipcdocs.recording.model import End, Recording, State, Step
+
+NAMES = {
+    "datagram": "datagram socket",
+    "pair": "socket pair",
+    "poll": "epoll",
+}
+SIDES = {
+    "connection": ("client's end", "server's end"),
+    "datagram": ("one end", "other end"),
+    "pair": ("one end", "other end"),
+    "pipe": ("read end", "write end"),
+}
+READING = ("read", "readv", "recvfrom", "recvmsg")
+WITH_DETAIL = ("dup2", "exit", "kill", "killed", "shutdown", "socket")
+MANY = 9  # zeros, that are counted rather than written
+CLAUSES = {
+    "start": "the program begins",
+    "fork": "makes {child}, which gets a copy of the table",
+    "execve": "becomes another program: {detail}",
+    "wait": "learns how {child} ended: {detail}",
+    "exit": "ends",
+    "killed": "dies of the signal",
+    "dup": "makes another descriptor for the same",
+    "kill": "sends a signal to {child}",
+    "bind": "binds it to {detail}",
+    "connect": "asks for {detail}",
+    "listen": "will take connections",
+    "accept": "takes the connection",
+    "shutdown": "closes one direction",
+    "unlink": "removes the name {detail}",
+    "epoll_ctl": "changes what it watches: {detail}",
+    "epoll_wait": "finds ready: {detail}",
+    "poll": "finds ready: {detail}",
+    "select": "finds ready: {detail}",
+}
+
+
+def numbered(names: list[str]) -> list[str]:
+    """Return names of which each occurs once, the others with a number."""
+    return [
+        name
+        if names.count(name) == 1 or name == "terminal"
+        else f"{name} {names[:i].count(name) + 1}"
+        for i, name in enumerate(names)
+    ]
+
+
+def literal(data: str) -> str:
+    """Return bytes as Python writes them; many zeros as ``bytes(64)``."""
+    if len(data) >= MANY and not data.strip("\0"):
+        return f"bytes({len(data)})"
+    return repr(data.encode("latin-1"))
+
+
+def format_bytes(data: str) -> str:
+    """Return bytes as Python writes them, after how many they are."""
+    unit = "byte" if len(data) == 1 else "bytes"
+    return f"{len(data)} {unit} ``{literal(data)}``"
+
+
+def sentence(parts: Iterable[str]) -> str:
+    """Return clauses as one sentence."""
+    text = "; ".join(filter(None, parts))
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+class Words:
+    """The words for one recording."""
+
+    def __init__(self, recording: Recording) -> None:
+        """Find a name for each process and each object."""
+        self.recording = recording
+        self.pairs = {
+            end[0]
+            for step in recording.steps
+            for end in step.table.values()
+            if end and end[1] == 1
+        }
+        self.kinds = [
+            "datagram pair"
+            if kind == "datagram" and number in self.pairs
+            else NAMES.get(kind, kind)
+            for number, kind in enumerate(recording.objects)
+        ]
+        self.objects = numbered(self.kinds)
+        names = [process.name for process in recording.processes]
+        self.processes = numbered(names)
+
+    def side(self, end: End) -> str:
+        """Name one side of an object with two, or nothing."""
+        number, side = end
+        kind = self.recording.objects[number]
+        if kind == "datagram" and number not in self.pairs:
+            return ""
+        return SIDES[kind][side] if kind in SIDES else ""
+
+    def end(self, end: End) -> str:
+        """Name what a descriptor stands for: ``pipe, read end``."""
+        return ", ".join(filter(None, (self.objects[end[0]], self.side(end))))
+
+    def queue(self, end: End) -> str:
+        """Name the place where data wait until they are read at an end."""
+        if self.recording.objects[end[0]] == "pipe":
+            return f"in the {self.objects[end[0]]}"
+        return f"at the {self.end(end)}"
+
+    def call(self, step: Step) -> str:
+        """Return a call with the arguments that matter: ``read(3)``."""
+        if step.call == "start" or step.call.startswith("SIG"):
+            return step.call
+        if step.call == "killed":
+            return f"killed by {step.detail}"
+        arguments = [] if step.fd is None else [str(step.fd)]
+        if step.call in WITH_DETAIL:
+            arguments.append(step.detail)
+        return f"{step.call}({', '.join(arguments)})"
+
+    def clause(self, step: Step) -> str:
+        """Say what a call did, if its name does not say all."""
+        if step.error:
+            return f"fails with {step.error}"
+        if step.call.startswith("SIG"):
+            call = f" and interrupts ``{step.detail}``" if step.detail else ""
+            return f"the signal arrives{call}"
+        if step.data:
+            return self._transfer(step)
+        if step.call in READING:
+            return "returns nothing, the end"
+        child = "" if step.child is None else self.processes[step.child]
+        clause = CLAUSES.get(step.call, "")
+        return clause.format(
+            child=child or "itself", detail=step.detail or "nothing"
+        )
+
+    def _transfer(self, step: Step) -> str:
+        data = format_bytes(step.data)
+        urgent = ", out of band" if self.is_urgent(step) else ""
+        if step.call in READING:
+            stay = step.after and not (step.take or urgent)
+            them = "it" if len(step.data) == 1 else "them"
+            return (
+                f"reads {data}{urgent}{f' and leaves {them}' if stay else ''}"
+            )
+        if step.put:
+            return f"puts {data} {self.queue(step.put)}"
+        return f"writes {data}{urgent}"
+
+    def is_urgent(self, step: Step) -> bool:
+        """Tell whether data went past the queue of a connection."""
+        kind = step.on and self.recording.objects[step.on[0]]
+        if kind != "connection" or step.take or step.put or not step.data:
+            return False
+        steps = self.recording.steps
+        return all(steps[cause].put is None for cause in step.after)
+
+    def changes(self, step: Step) -> str:
+        """Say how the descriptor table changed."""
+        closed = [fd for fd, end in step.table.items() if end is None]
+        if step.call == "close":
+            closed = []
+        return "; ".join(
+            [f"{fd} is now {self.end(end)}" for fd, end in ends(step.table)]
+            + ([f"closed: {join_words(map(str, closed))}"] if closed else [])
+        )
+
+    def step(self, number: int) -> str:
+        """Say in one or more sentences what happened in a step."""
+        step = self.recording.steps[number]
+        where = "" if step.line is None else f", line {step.line}"
+        who = f"{self.processes[step.process]}{where}: ``{self.call(step)}``"
+        parts = [sentence([self.clause(step)]), sentence([self.changes(step)])]
+        if step.after:
+            causes = join_words(str(cause + 1) for cause in step.after)
+            plural = "s" if len(step.after) > 1 else ""
+            verb = "waited for" if step.waited else "follows from"
+            parts.append(f"It {verb} step{plural} {causes}.")
+        return " ".join([f"{who}.", *filter(None, parts)])
+
+    def table(self, state: State, process: int) -> dict[int, str]:
+        """Return what each descriptor of a process stands for."""
+        table = state.tables.get(process, {})
+        return {fd: self.end(table[fd]) for fd in sorted(table)}
+
+    def waiting(self, state: State) -> dict[str, str]:
+        """Return what waits in each queue that is not empty."""
+        return {
+            self.queue(end): ", ".join(map(format_bytes, state.queues[end]))
+            for end in sorted(state.queues)
+            if state.queues[end]
+        }
+
+    def state(self, state: State) -> Iterator[str]:
+        """Yield a sentence for each process, and for each queue."""
+        for process in sorted(state.tables):
+            table = self.table(state, process)
+            fds = [f"{fd} is {end}" for fd, end in table.items()]
+            name = self.processes[process]
+            yield f"{name}: {'; '.join(fds) or 'no descriptors'}."
+        for queue, data in self.waiting(state).items():
+            yield sentence([f"{queue} wait {data}"])
+
+    def sharing(self, state: State) -> str:
+        """Say who has come to share what, or nothing."""
+        held = {
+            process: {end[0] for end in table.values() if self.side(end)}
+            for process, table in sorted(state.tables.items())
+        }
+        who = [
+            f"``{each.name}``" if each.name == each.program else each.name
+            for number, each in enumerate(self.recording.processes)
+            if held.get(number)
+        ]
+        numbers = sorted(set[int]().union(*held.values()))
+        what = [self.objects[number] for number in numbers]
+        if len(what) == 1:
+            what = [f"a {self.kinds[numbers[0]]}"]
+        verb = "come to share" if len(who) > 1 else "comes to hold"
+        return (
+            f"How {join_words(who)} {verb} {join_words(what)}" if what else ""
+        )
+
+    def activity(self, number: int, process: int) -> tuple[int | None, str]:
+        """Return the line of a process at a step, and what it does there.
+
+        While another process has its turn, it waits where it had to wait for
+        its own next step.
+        """
+        steps = self.recording.steps
+        own = [i for i, step in enumerate(steps) if step.process == process]
+        following = next((i for i in own if i > number), None)
+        if number not in own and following is not None:
+            step = steps[following]
+            if step.waited:
+                signal = step.call.startswith("SIG")
+                call = step.detail if signal else self.call(step)
+                return step.line, f"waits in ``{call}``"
+        for step in reversed(steps[: number + 1]):
+            if step.process == process:
+                return step.line, "has ended" if step.call in ENDING else ""
+            if step.child == process and step.call == "fork":
+                return step.line, ""
+        return None, "is not there yet"
+
+
+def ends(table: dict[int, End | None]) -> Iterator[tuple[int, End]]:
+    """Yield the descriptors that stand for something."""
+    for fd, end in table.items():
+        if end is not None:
+            yield fd, end
+
+
+def join_words(words: Iterable[str]) -> str:
+    """Return words as one says them: ``3, 4 and 5``."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: 0BSD
+"""The results of the tests, in a file that the pages are made from.
+
+``tests/results.py`` writes what came of the tests of programs, and of those
+that have the mark ``fault(NAME)``, to ``docs/_build/test-results.json``:
+
+``digest``
+    of the programs and tests, so that nothing is shown of other ones
+``python``, ``system``
+    where they ran
+``tests``
+    by the id of a test: the ``programs`` that it runs, the ``faults`` that it
+    is about (each a group, a fault and a program), its ``outcome`` (passed,
+    failed, skipped or not run) when it last ran, ``when`` that was (a day),
+    ``why`` it was skipped, and ``instead``: a program that withstands what
+    this one does not
+``results``
+    for each ``group``, ``fault`` and ``program`` the worst outcome of a test
+    that is about them, with what else is told of that test
+``programs``
+    for each program, how many tests that run it ``passed`` and ``failed``, and
+    ``when`` the first of these ran
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from ipcdocs.project import DOCS, ROOT
+
+FILE = DOCS / "_build" / "test-results.json"
+NOT_RUN = "not run"
+
+Result = dict[str, str]
+Members = dict[str, Any]
+
+
+def digest() -> str:
+    """Return a digest of all programs and tests."""
+    found = hashlib.sha256()
+    for folder in ("ipc_examples", "tests"):
+        for file in sorted(ROOT.glob(f"{folder}/*.py")):
+            found.update(file.read_bytes())
+    return found.hexdigest()
+
+
+def load() -> Members:
+    """Return what the file holds, or nothing if it is not of today's tests."""
+    try:
+        members: Members = json.loads(FILE.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return members if members.get("digest") == digest() else {}
+
+
+def save(members: Members) -> None:
+    """Write the file."""
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_text(json.dumps(members), "utf-8")

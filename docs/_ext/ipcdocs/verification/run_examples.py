@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: 0BSD
+"""Execute every example before the pages are written.
+
+With ``-D execute=1`` a builder starts the tests (``tests_command`` in
+``conf.py``), reads the pages meanwhile, executes their doctests, and awaits
+the tests. It writes nothing if one of them fails.
+
+The builder ``doctest`` executes the doctests alone. It is Sphinx's own, except
+that it reports the line of the example that fails. (Sphinx counts from the
+line of the directive, and adds that of a ``testcode`` to itself.)
+"""
+
+from __future__ import annotations
+
+import atexit
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from docutils import nodes
+from sphinx.ext.doctest import DocTestBuilder
+
+if TYPE_CHECKING:
+    import doctest
+
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+    from sphinx.ext.doctest import TestGroup
+    from sphinx.util.typing import ExtensionMetadata
+
+
+class DocTestBuilderWithLines(DocTestBuilder):
+    """Sphinx's own, with the right lines."""
+
+    @staticmethod
+    def get_line_number(node: nodes.Node) -> int | None:
+        """Return how many lines stand before the first of an example.
+
+        A node knows the line of its directive; options may follow that line.
+        """
+        if not isinstance(node, nodes.Element) or not node.source:
+            return None
+        first = node.get("test", node.astext()).partition("\n")[0].strip()
+        lines = Path(node.source).read_text("utf-8").splitlines()
+        below = range(node.line or 0, len(lines))
+        return next((i for i in below if lines[i].strip() == first), node.line)
+
+    def test_group(self, group: TestGroup) -> bool:
+        """Run the group's tests."""
+        run = self.test_runner.run
+
+        def run_at_its_line(
+            test: doctest.DocTest, **options: object
+        ) -> doctest.TestResults:
+            if self.type == "exec":  # testcode, not doctest
+                for example in test.examples:
+                    example.lineno = 0
+            return run(test, **options)  # type: ignore[arg-type]
+
+        setattr(self.test_runner, "run", run_at_its_line)  # noqa: B010 - mypy
+        try:
+            return super().test_group(group)
+        finally:
+            del self.test_runner.run
+
+
+def start_tests(app: Sphinx) -> None:
+    """Start the tests, and await them before the pages are written."""
+    if app.config.execute:
+        command = [sys.executable, "-m", *app.config.tests_command]
+        tests = subprocess.Popen(command, cwd=app.srcdir.parent)  # noqa: S603
+        atexit.register(tests.wait)  # should the build break off
+
+        def finish(app: Sphinx, env: BuildEnvironment) -> list[str]:
+            passed = doctests_pass(app, env)
+            if tests.wait() != 0 or not passed:
+                sys.exit("An example failed, so nothing was written.")
+            return []
+
+        app.connect("env-updated", finish)
+
+
+def doctests_pass(app: Sphinx, env: BuildEnvironment) -> bool:
+    """Execute the doctests of all pages; tell whether they pass."""
+    builder = DocTestBuilderWithLines(app, env)
+    builder.outdir = app.doctreedir  # its report is not for publication
+    builder.init()
+    builder.write_documents(env.found_docs)
+    builder.finish()
+    return app.statuscode == 0
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Take the place of Sphinx's builder, and listen for the beginning."""
+    app.setup_extension("sphinx.ext.doctest")
+    app.add_builder(DocTestBuilderWithLines, override=True)
+    app.add_config_value("execute", default=False, rebuild="", types=(bool,))
+    app.add_config_value(
+        "tests_command", default=["pytest"], rebuild="", types=(list,)
+    )
+    app.connect("builder-inited", start_tests, priority=1)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
