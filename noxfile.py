@@ -140,7 +140,7 @@ def browser(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure what connections cost, and the servers' throughput."""
     install(session, "docs")
-    session.run("python", "tests/bench.py")
+    session.run("python", "-m", "tests.bench")
 
 
 @nox.session
@@ -148,7 +148,8 @@ def record(session: nox.Session) -> None:
     """Record anew what the programs do, or the named ones; needs strace."""
     install(session, "docs")
     path = {"PYTHONPATH": "docs/_ext"}
-    session.run("python", "tests/recorder.py", *session.posargs, env=path)
+    recorder = ("python", "-m", "tests.recorder")
+    session.run(*recorder, *session.posargs, env=path)
 
 
 @nox.session

@@ -37,8 +37,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
-from peers import address_in, open_socket
-from programs import FILES, Running, named
+
+from tests.harness.peers import address_in, open_socket
+from tests.harness.programs import FILES, Running, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

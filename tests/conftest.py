@@ -11,11 +11,11 @@ import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
 # Before they are imported, so that their assertions explain themselves.
-pytest.register_assert_rewrite("peers", "programs")
+pytest.register_assert_rewrite("tests.harness.peers", "tests.harness.programs")
 
-from processes import STORIES  # noqa: E402
-from programs import Status, in_words  # noqa: E402
-from results import Results  # noqa: E402
+from tests.harness.processes import STORIES  # noqa: E402
+from tests.harness.programs import Status, in_words  # noqa: E402
+from tests.harness.results import Results  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

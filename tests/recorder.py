@@ -14,12 +14,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pages
 import recording
-import strace
-import terminals
 import transcript
-from interpreter import Interpreter, comparable
+
+from tests import strace
+from tests.harness import pages, terminals
+from tests.interpreter import Interpreter, comparable
 
 if TYPE_CHECKING:
     from recording import Recording

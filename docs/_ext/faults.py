@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: 0BSD
 """Shows what the programs withstand: the ``faults`` directive.
 
-``tests/results.py`` writes what came of the tests of programs, and of those
-that have the mark ``fault(NAME)``, to ``docs/_build/faults.json``:
+``tests/harness/results.py`` writes what came of the tests of programs, and of
+those that have the mark ``fault(NAME)``, to ``docs/_build/faults.json``:
 
 ``digest``
     of the programs and tests, so that nothing is shown of other ones
@@ -55,8 +55,9 @@ Members = dict[str, Any]
 def digest() -> str:
     """Return a digest of all programs and tests."""
     found = hashlib.sha256()
-    for folder in ("ipc_examples", "tests"):
-        for file in sorted(ROOT.glob(f"{folder}/*.py")):
+    without_browser = ("tests/*.py", "tests/[!b]*/**/*.py")
+    for pattern in ("ipc_examples/*.py", *without_browser):
+        for file in sorted(ROOT.glob(pattern)):
             found.update(file.read_bytes())
     return found.hexdigest()
 

@@ -9,10 +9,18 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pages
 import pytest
 import transcript
-from built import FLAGS, HERE, PAGES, PROGRAMS, SITE, page_of
+
+from tests.browser.built_site import (
+    FLAGS,
+    HERE,
+    PAGES,
+    PROGRAMS,
+    SITE,
+    page_of,
+)
+from tests.harness import pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""Runs a program, and lets a signal come to it at a chosen line."""

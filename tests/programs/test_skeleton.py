@@ -1,0 +1,353 @@
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Self
+
+import pytest
+
+from ipc_examples import skeleton
+from ipc_examples.skeleton import distribute
+from tests.harness.programs import (
+    DEADLINE,
+    FILES,
+    Running,
+    assert_tells,
+    descriptors,
+    main_of,
+    refusal,
+    wait_until_blocked,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NAME = "skeleton"
+SILENT = rf"{NAME}: worker \d+ is silent\n"
+
+
+def answers_to(lines: list[bytes], workers: int = 2) -> str:
+    """Return what *workers* answer, and see that all is well."""
+    with Running(lambda: print(list(distribute(lines, workers)))) as running:
+        status, out, err = running.finish()
+    assert (status, err) == (0, "")
+    return out
+
+
+class Typist:
+    """One who types lines while the program runs, and does not end."""
+
+    def __init__(self) -> None:
+        self.inlet, self.keyboard = os.pipe()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for descriptor in {self.inlet, self.keyboard} - {-1}:
+            os.close(descriptor)
+
+    def run(self, **names: object) -> Callable[[], object]:
+        """Return a run of the program that reads what is typed."""
+        main = main_of(NAME, **names)
+
+        def read_and_run() -> None:
+            os.dup2(self.inlet, 0)
+            os.close(self.keyboard)
+            main()
+
+        return read_and_run
+
+    def type(self, line: bytes) -> None:
+        os.write(self.keyboard, line)
+
+    def end(self) -> None:
+        os.close(self.keyboard)
+        self.keyboard = -1
+
+
+@pytest.mark.parametrize(
+    ("stdin", "answers"),
+    [
+        (b"", ""),
+        (b"one\n", "ONE\n"),
+        (b"one\ntwo\nthree\nfour\nfive\n", "ONE\nTWO\nTHREE\nFOUR\nFIVE\n"),
+        (b"one\ntwo", "ONE\nTWO\n"),
+        (b"\n\none\n", "\n\nONE\n"),
+        (b"one\rtwo\r\n", "ONE\rTWO\r\n"),
+    ],
+)
+def test_answers_each_line_in_order(stdin: bytes, answers: str) -> None:
+    with Running(NAME, stdin=stdin) as running:
+        assert running.finish() == (0, answers, "")
+
+
+def test_answers_each_line_before_the_next_is_typed() -> None:
+    with Typist() as typist, Running(typist.run(), name=NAME) as running:
+        for word in ("one", "two", "three", "four"):
+            typist.type(f"{word}\n".encode())
+            assert running.line() == word.upper()
+        typist.type(b"fi")
+        typist.type(b"ve")
+        typist.end()
+        assert running.finish() == (0, "FIVE\n", "")
+
+
+def test_who_wants_no_more_answers_ends_busy_workers_quietly() -> None:
+    """There is no end to the lines; those that are needed are taken."""
+    kill = os.kill
+
+    def kill_when_idle(pid: int, number: int) -> None:
+        wait_until_blocked(pid)  # it has answers to hand over, or ends
+        kill(pid, number)
+
+    def take_some() -> None:
+        answers = distribute(itertools.repeat(b"one"))
+        print(*itertools.islice(answers, 5))
+        answers.close()  # type: ignore[attr-defined]
+
+    with Running(take_some, replace={"os.kill": kill_when_idle}) as running:
+        assert running.finish() == (0, "b'ONE' " * 4 + "b'ONE'\n", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2, 3, 10])
+def test_any_number_may_work(workers: int) -> None:
+    lines = [b"one", b"two", b"three"]
+    assert answers_to(lines, workers) == "[b'ONE', b'TWO', b'THREE']\n"
+
+
+def test_two_work() -> None:
+    def count_forks() -> None:
+        fork, pids = os.fork, []
+
+        def fork_and_count() -> int:
+            pids.append(fork())
+            return pids[-1]
+
+        os.fork = fork_and_count
+        print(list(distribute([])), len(pids))
+
+    with Running(count_forks) as running:
+        assert running.finish() == (0, "[] 2\n", "")
+
+
+@pytest.mark.slow
+def test_a_line_may_exceed_every_buffer() -> None:
+    lines = [bytes([65 + n]) * 1_000_000 for n in range(5)]
+    with Running(lambda: print(list(distribute(lines)) == lines)) as running:
+        assert running.finish() == (0, "True\n", "")
+
+
+@pytest.mark.slow
+def test_there_may_be_more_lines_than_fit_between_the_processes() -> None:
+    """Nobody waits for a worker that waits for somebody to take its answer."""
+    lines = [b"%d" % n for n in range(20_000)]
+    with Running(lambda: print(list(distribute(lines)) == lines)) as running:
+        assert running.finish() == (0, "True\n", "")
+
+
+@pytest.mark.slow
+def test_the_work_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pid(_: bytes) -> bytes:
+        return str(os.getpid()).encode()
+
+    monkeypatch.setattr(skeleton, "work", pid)
+    one, other, *rest = re.findall(r"\d+", answers_to([b""] * 4))
+    assert one != other
+    assert rest == [one, other]
+
+
+@pytest.mark.slow
+def test_a_worker_holds_no_channel_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def count(_: bytes) -> bytes:
+        return str(len(descriptors())).encode()
+
+    monkeypatch.setattr(skeleton, "work", count)
+    counts = re.findall(r"\d+", answers_to([b""] * 3, workers=3))
+    assert len(set(counts)) == 1
+
+
+def test_what_the_work_prints_comes_before_its_answer() -> None:
+    def tell(line: bytes) -> bytes:
+        print("working on", line)
+        return line.upper()
+
+    with Typist() as typist:
+        run = typist.run(work=tell)
+        with Running(run, name=NAME) as running:
+            for word in ("one", "two", "three"):
+                typist.type(f"{word}\n".encode())
+                assert running.line() == f"working on b'{word}'"
+                assert running.line() == word.upper()
+            typist.end()
+            assert running.finish() == (0, "", "")
+
+
+def kill_oneself(_: bytes) -> bytes:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return b"never"
+
+
+@pytest.mark.parametrize("end", [lambda _: os._exit(0), kill_oneself])
+def test_reports_a_worker_that_ends(end: Callable[[bytes], bytes]) -> None:
+    error = refusal(NAME, stdin=b"one\n", replace={"work": end})
+    assert re.fullmatch(SILENT, error)
+
+
+def test_reports_a_worker_that_ends_beside_an_idle_typist() -> None:
+    """The thread that reads lines waits for one; it holds up nobody."""
+    with Typist() as typist:
+        run = typist.run(work=kill_oneself)
+        with Running(run, name=NAME) as running:
+            typist.type(b"one\n")
+            assert_tells(running.finish(), SILENT, out="")
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_reports_a_worker_that_fails_without_a_line(failing: int) -> None:
+    fork, numbers = os.fork, itertools.count()
+
+    def fork_or_fail() -> int:
+        number = next(numbers)
+        if (pid := fork()) == 0 and number == failing:
+            os._exit(3)
+        return pid
+
+    told = refusal(NAME, replace={"os.fork": fork_or_fail})
+    assert told == f"{NAME}: a worker failed\n"
+
+
+def test_shows_where_the_work_failed() -> None:
+    with Running(NAME, stdin=b"one\n", replace={"work": int}) as running:
+        ended = running.finish()
+    told = (
+        r"Traceback \(most recent call last\):\n(  .*\n)+"
+        rf"ValueError: invalid literal for int\(\).*\n{SILENT}"
+    )
+    assert_tells(ended, told, out="")
+
+
+def test_shows_that_the_work_met_an_error_of_the_system() -> None:
+    def open_it(line: bytes) -> bytes:
+        with open(line, "rb") as file:
+            return file.read()
+
+    with Running(NAME, stdin=b"/no\n", replace={"work": open_it}) as running:
+        ended = running.finish()
+    told = (
+        r"Traceback \(most recent call last\):\n(  .*\n)+"
+        rf"FileNotFoundError: .*No such file or directory: b'/no'\n{SILENT}"
+    )
+    assert_tells(ended, told, out="")
+
+
+@pytest.mark.parametrize("answer", [b"one\ntwo", b"one\n", b"\n"])
+def test_says_that_an_answer_has_more_lines(answer: bytes) -> None:
+    replace = {"work": lambda _: answer}
+    with Running(NAME, stdin=b"one\n", replace=replace) as running:
+        ended = running.finish()
+    told = re.escape(f"ValueError: work() gave more lines: {answer!r}\n")
+    assert_tells(ended, rf"Traceback (.*\n)+{told}{SILENT}", out="")
+
+
+@pytest.mark.parametrize("line", [b"one\ntwo", b"one\n", b"\n"])
+def test_takes_no_more_than_one_line(line: bytes) -> None:
+    def tell_why() -> None:
+        answers = distribute([b"zero", line, b"three"])
+        try:
+            for answer in answers:
+                print(answer)
+        except ValueError as error:
+            print(error)
+
+    with Running(tell_why) as running:
+        out = f"b'ZERO'\nmore than one line: {line!r}\n"
+        assert running.finish() == (0, out, "")
+
+
+def test_hands_on_what_the_lines_raise() -> None:
+    def lines() -> Iterator[bytes]:
+        yield b"one"
+        raise LookupError("no more")
+
+    def tell_why() -> None:
+        try:
+            for answer in distribute(lines()):
+                print(answer)
+        except LookupError as error:
+            print(error)
+
+    with Running(tell_why) as running:
+        assert running.finish() == (0, "b'ONE'\nno more\n", "")
+
+
+@pytest.mark.parametrize(
+    ("path", "flags", "why"),
+    [
+        ("/", os.O_RDONLY, "[Errno 21] Is a directory"),
+        (os.devnull, os.O_WRONLY, "[Errno 9] Bad file descriptor"),
+    ],
+)
+def test_reports_an_input_that_cannot_be_read(
+    path: str, flags: int, why: str
+) -> None:
+    def run() -> None:
+        descriptor = os.open(path, flags)
+        os.dup2(descriptor, 0)
+        os.close(descriptor)
+        main_of(NAME)()
+
+    with Running(run, name=NAME) as running:
+        status, out, err = running.finish()
+    assert (status, out) == (1, "")
+    assert re.fullmatch(rf"{NAME}: {re.escape(why)}.*\n", err)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_at_once_and_a_busy_worker_after_its_line(
+    number: int,
+) -> None:
+    gate, keeper = os.pipe()
+
+    def wait_at_the_gate(line: bytes) -> bytes:
+        print("busy", file=sys.stderr)
+        os.read(gate, 1)
+        return line
+
+    replace = {"work": wait_at_the_gate}
+    with Running(NAME, stdin=b"one\n", replace=replace) as running:
+        assert running.complaint() == "busy"
+        running.signal(number)
+        # It has ended, though its worker cannot go on.
+        os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
+        os.write(keeper, b".")
+        assert running.finish() == (-number, "", "")
+    os.close(gate)
+    os.close(keeper)
+
+
+def test_an_interpreter_ends_though_its_thread_waits_for_a_line() -> None:
+    """As it is started by a shell; here nobody reads its answers."""
+    reader, writer = os.pipe()
+    with subprocess.Popen(
+        [sys.executable, "-X", "dev", FILES[NAME]],
+        stdin=subprocess.PIPE,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+    ) as running:
+        os.close(writer)
+        os.close(reader)
+        assert running.stdin
+        assert running.stderr
+        running.stdin.write(b"one\n")
+        running.stdin.flush()
+        assert running.wait(DEADLINE) == 1
+        error = running.stderr.read().decode()
+    assert error == f"{NAME}: [Errno 32] Broken pipe\n"

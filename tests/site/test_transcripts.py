@@ -1,0 +1,36 @@
+"""Each terminal transcript on the site happens as its page shows it."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+import transcript
+
+from tests.harness import pages, terminals
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="the pages show what Linux says"
+)
+TRANSCRIPTS = [
+    pytest.param(page, block, id=f"{page}:{block.line - 1}")
+    for page, block in pages.blocks()
+    if block.name == "{transcript}"
+]
+
+
+@pytest.mark.parametrize(("page", "block"), TRANSCRIPTS)
+def test_happens_as_shown(page: str, block: pages.Block) -> None:
+    path = f"docs/{page}"
+    try:
+        parsed = transcript.parse(block.text, block.line)
+        values = terminals.run(parsed, path)
+    except transcript.TranscriptError as error:
+        pytest.fail(f"{path}:{error.line}: {error}", pytrace=False)
+    except terminals.Difference as difference:
+        pytest.fail(str(difference), pytrace=False)
+    name = transcript.result_name(block.text)
+    result = pages.DOCS / transcript.RESULTS / name
+    result.parent.mkdir(parents=True, exist_ok=True)
+    result.write_text(json.dumps(values), "utf-8")
