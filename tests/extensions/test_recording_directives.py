@@ -13,9 +13,9 @@ import pytest
 import recording
 import runs
 from drawing import LOOKS
+from record import recorder
 from wording import Words
 
-from tests import recorder
 from tests.harness import made, pages, sites
 from tests.harness.programs import PROGRAMS
 

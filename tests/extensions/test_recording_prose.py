@@ -6,9 +6,9 @@ import re
 
 import pytest
 import recording
+from record import recorder
 from wording import Words
 
-from tests import recorder
 from tests.harness import made
 
 MADE = """\

@@ -14,8 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from record import strace_log
 
-from tests import strace
 from tests.harness.peers import (
     CONNECTING,
     STREAM,
@@ -258,8 +258,8 @@ def test_connecting_in_the_unix_domain() -> None:
 @every_program
 def test_every_call(program: str) -> None:
     try:
-        traced, *_ = strace.command()
-    except strace.Unrecordable as reason:
+        traced, *_ = strace_log.command()
+    except strace_log.Unrecordable as reason:
         pytest.skip(str(reason))
     # What a child becomes by exec may not repeat its calls.
     command = [traced, "-f", "-b", "execve", "-o", "traced"]

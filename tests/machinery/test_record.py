@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import recording
+from record import recorder, strace_log, trace_lines
+from record.interpret import Interpreter
 
-from tests import announce, recorder, strace
 from tests.harness import pages, terminals
-from tests.interpreter import Interpreter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ RUN = "$ python -m ipc_examples.fork\n"
 def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Return where the only recording goes."""
     monkeypatch.setattr(recorder, "RECORDINGS", tmp_path)
-    monkeypatch.setattr(sys, "argv", ["recorder.py"])
+    monkeypatch.setattr(sys, "argv", ["record"])
     return tmp_path / "fork.json"
 
 
@@ -42,8 +42,8 @@ def record(monkeypatch: pytest.MonkeyPatch, text: str) -> int:
 def traced() -> None:
     """Skip a test that needs strace where it cannot be had."""
     try:
-        strace.command()
-    except strace.Unrecordable as reason:
+        strace_log.command()
+    except strace_log.Unrecordable as reason:
         pytest.skip(str(reason))
 
 
@@ -86,7 +86,7 @@ def test_strace_may_not_trace(
 def test_no_such_recording(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["recorder.py", "fork", "spoon"])
+    monkeypatch.setattr(sys, "argv", ["record", "fork", "spoon"])
     assert recorder.main() == 1
     assert capsys.readouterr() == ("", "record: no page has :record: spoon\n")
 
@@ -144,7 +144,7 @@ def test_an_interrupted_call(signal: str, calls: list[str]) -> None:
 2.0 --- {signal} {{si_signo={signal}}} ---
 3.0 read(3<socket:[7]>, "one", 64) = 3
 """
-    assert [call.name for call in strace.parse(trace)] == calls
+    assert [call.name for call in strace_log.parse(trace)] == calls
 
 
 def interpret(*calls: str) -> Interpreter:
@@ -155,7 +155,7 @@ def interpret(*calls: str) -> Interpreter:
         else f"{time}.0 {call}"
         for time, call in enumerate(calls, 1)
     ]
-    traced = strace.Traced(7, "", [*strace.parse("\n".join(rows))])
+    traced = strace_log.Traced(7, "", [*strace_log.parse("\n".join(rows))])
     interpreter = Interpreter([traced])
     interpreter.run()
     return interpreter
@@ -210,7 +210,7 @@ def test_lines_are_those_of_every_python(
     tmp_path: Path, imported: str, left: list[str]
 ) -> None:
     tmp_path.joinpath("program.py").write_text(PROGRAM)
-    words = ["python", "announce.py", "-m", "ipc_examples.program"]
+    words = ["python", "trace_lines.py", "-m", "ipc_examples.program"]
     quoted = ", ".join(f'"{word}"' for word in words)
     interpreter = interpret(
         f'execve("/bin/python", [{quoted}], 0x7f00) = 0',
@@ -246,11 +246,11 @@ def test_what_an_import_does_is_left_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(announce, "announce", said.append)
+    monkeypatch.setattr(trace_lines, "announce", said.append)
     monkeypatch.syspath_prepend(tmp_path)
     tmp_path.joinpath("inner_module.py").write_text("1 / 0")
     tmp_path.joinpath("outer_module.py").write_text("import inner_module")
-    sys.setprofile(announce.profile)
+    sys.setprofile(trace_lines.profile)
     try:
         importlib.import_module("outer_module")
     except ZeroDivisionError:
@@ -285,8 +285,8 @@ V6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 1, 0, 0))
 def test_localhost_has_one_address(
     monkeypatch: pytest.MonkeyPatch, known: list[object], found: list[object]
 ) -> None:
-    monkeypatch.setattr(announce, "FIND_ADDRESSES", lambda *_: known)
-    assert announce.find_ipv4("localhost", 1) == found
+    monkeypatch.setattr(trace_lines, "FIND_ADDRESSES", lambda *_: known)
+    assert trace_lines.find_ipv4("localhost", 1) == found
 
 
 @pytest.mark.parametrize(
@@ -301,6 +301,6 @@ def test_localhost_has_one_address(
     ],
 )
 def test_a_call_has_one_name(made: str, named: str) -> None:
-    (call,) = strace.parse(f"1.0 {made}")
+    (call,) = strace_log.parse(f"1.0 {made}")
     assert call.name == named
-    assert made.partition("(")[0] in strace.CALLS
+    assert made.partition("(")[0] in strace_log.CALLS

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 import recording
+from record import recorder
 from wording import Words
 
 from ipc_examples import (
@@ -16,7 +17,6 @@ from ipc_examples import (
     socketpair,
     unix_datagram_send,
 )
-from tests import recorder
 
 OPEN_LISTENER = "start socket bind3 listen3 write1"
 CLIENT = "start socket connect3 sendto3 close3 exit"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import recording
 import transcript
+from record import recorder, strace_log
+from record.interpret import comparable
 from recording import Step
 
-from tests import recorder, strace
 from tests.harness import made
-from tests.interpreter import comparable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def test_every_recording_is_on_a_page() -> None:
 def test_is_what_happens_today(name: str) -> None:
     try:
         today = recorder.record(*RECORDED[name])
-    except strace.Unrecordable as reason:
+    except strace_log.Unrecordable as reason:
         pytest.skip(str(reason))
     assert comparable(load(name)) == comparable(today)
 

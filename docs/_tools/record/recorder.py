@@ -1,8 +1,8 @@
 """Records what the programs of a transcript ask of the system.
 
-``python tests/recorder.py [NAME ...]`` runs the transcripts that have the
-option ``record``, or those that are named, with every ``python`` under strace,
-and writes ``docs/recordings/NAME.json``, unless that file tells the same.
+It runs the transcripts that have the option ``record``, or those that are
+named, with every ``python`` under strace, and writes
+``docs/recordings/NAME.json``, unless that file tells the same.
 ``docs/_ext/recording.py`` describes it.
 """
 
@@ -17,29 +17,29 @@ from typing import TYPE_CHECKING
 import recording
 import transcript
 
-from tests import strace
+from record import strace_log
+from record.interpret import Interpreter, comparable
 from tests.harness import pages, terminals
-from tests.interpreter import Interpreter, comparable
 
 if TYPE_CHECKING:
     from recording import Recording
 
 PROGRAMS = terminals.ROOT / "ipc_examples"
 RECORDINGS = pages.DOCS / "recordings"
-ANNOUNCE = Path(__file__).with_name("announce.py")
+TRACE_LINES = Path(__file__).with_name("trace_lines.py")
 
 
 def trace(
     parsed: transcript.Transcript, page: str
-) -> tuple[list[strace.Traced], dict[str, str]]:
+) -> tuple[list[strace_log.Traced], dict[str, str]]:
     """Run a transcript under strace.
 
     Returns its processes, the first to begin first, and its samples.
 
-    :raises strace.Unrecordable: if there is no strace, or it may not trace
+    :raises strace_log.Unrecordable: if there is no strace, or it may not trace
     :raises terminals.Difference: if something else happens
     """
-    traced = strace.command()
+    traced = strace_log.command()
     with tempfile.TemporaryDirectory(prefix="ipc-", dir="/tmp") as folder:
         bin_, out = Path(folder, "bin"), Path(folder, "out")
         bin_.mkdir()
@@ -47,17 +47,17 @@ def trace(
         python = bin_ / "python"
         python.write_text(
             f'#!/bin/sh\nexec {shlex.join(traced)} -o "{out}/$TERMINAL."'
-            f' {shlex.join([sys.executable, str(ANNOUNCE)])} "$@"\n'
+            f' {shlex.join([sys.executable, str(TRACE_LINES)])} "$@"\n'
         )
         python.chmod(0o755)
         values = terminals.run(parsed, page, python=bin_)
         found = []
         for file in out.iterdir():
             terminal, _, pid = file.name.partition("..")
-            calls = list(strace.parse(file.read_text("utf-8")))
-            found.append(strace.Traced(int(pid), terminal, calls))
+            calls = list(strace_log.parse(file.read_text("utf-8")))
+            found.append(strace_log.Traced(int(pid), terminal, calls))
     samples = {value: sample for sample, value in values.items()}
-    return strace.in_order(found), samples
+    return strace_log.in_order(found), samples
 
 
 def record(page: str, block: pages.Block) -> Recording:
@@ -101,12 +101,8 @@ def main() -> int:
     for name in names:
         try:
             made = record(*found[name])
-        except (strace.Unrecordable, terminals.Difference) as error:
+        except (strace_log.Unrecordable, terminals.Difference) as error:
             print(f"record: {name}: {error}", file=sys.stderr)
             return 1
         write(name, made)
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tests.strace import Call, Traced
+    from record.strace_log import Call, Traced
 
 # These take effect when they end; what gives them something, when it begins.
 TAKING = {

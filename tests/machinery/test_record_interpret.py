@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from record import strace_log
+from record.interpret import Interpreter, comparable
 
-from tests import strace
 from tests.harness import made
-from tests.interpreter import Interpreter, comparable
 
 if TYPE_CHECKING:
     from recording import Step
@@ -33,7 +33,7 @@ CHILD = """\
 def steps(*traces: str) -> list[Step]:
     """Return the steps of processes, of which the first forks the second."""
     traced = [
-        strace.Traced(pid, "", list(strace.parse(trace)))
+        strace_log.Traced(pid, "", list(strace_log.parse(trace)))
         for pid, trace in zip((10, 20), traces, strict=False)
     ]
     interpreter = Interpreter(traced)
@@ -153,10 +153,10 @@ def test_what_a_thread_does_its_process_does() -> None:
         '1.25 write(4<pipe:[7]>, "ab", 2) = 2\n'
     )
     traced = [
-        strace.Traced(pid, "", list(strace.parse(trace)))
+        strace_log.Traced(pid, "", list(strace_log.parse(trace)))
         for pid, trace in ((10, parent), (20, thread))
     ]
-    (process,) = strace.in_order(traced)
+    (process,) = strace_log.in_order(traced)
     interpreter = Interpreter([process])
     interpreter.run()
     found = {step.call: step for step in interpreter.steps}

@@ -1,6 +1,6 @@
 """Runs a program and tells strace which of its lines is being executed.
 
-``python announce.py -m MODULE [ARGUMENT ...]`` or ``-c CODE``, as Python
+``python trace_lines.py -m MODULE [ARGUMENT ...]`` or ``-c CODE``, as Python
 itself. Each line of the program's own file is announced by a call that strace
 sees and that does nothing: it asks for a file ``@line:12`` that is not there.
 What getaddrinfo() does depends on the machine, and what an import does on the

@@ -1,11 +1,11 @@
-"""Measures what the stream servers cost: ``python tests/bench.py``.
+"""Measures what the stream servers cost: ``nox -s bench``.
 
 For each server and number of connections: how much its resident memory grows
 for each idle connection, and its processor time for each message. A server of
 one connection after another accepts no more than one; the system keeps the
 others in its queue, up to a limit, and so does the table.
 
-Then the throughput beside bench_server.c, if there is a compiler: the two
+Then the throughput beside server.c, if there is a compiler: the two
 take turns, and what counts is the median of the ratios. A client sends the
 messages one by one, or as many at once as fit into 64 KiB. The last column
 compares the bytes for each second of the servers' processor time, which says
@@ -50,7 +50,7 @@ QUEUE = 100  # connections that every listener lets wait
 
 AT_ONCE = ("_select", "_echo")  # these serve many connections at once
 SERVERS = named("_stream_accept", "_stream_select", "_stream_echo")
-C_SERVER = Path(__file__).with_name("bench_server.c")
+C_SERVER = Path(__file__).with_name("server.c")
 SENDINGS = ((1024, 1), (1024, 64), (35, 1872))  # bytes, messages at once
 ROUNDS = 9
 SECONDS = 0.2  # of sending, in each round
