@@ -31,22 +31,22 @@ from tests.harness.programs import (
     main_of,
     outliving_child,
     own_arguments,
-    patience,
     run_file,
+    short_timeouts,
     source,
 )
 from tests.harness.signal_injection.checkpoints import STOPPING
 from tests.harness.signal_injection.inject import (
     NOTES,
-    visited,
+    run_with_checkpoints,
     watch_process_ids,
 )
-from tests.harness.signal_injection.scenarios import Event
+from tests.harness.signal_injection.scenarios import BASELINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.harness.signal_injection.checkpoints import Place
+    from tests.harness.signal_injection.checkpoints import Checkpoint
 
 pytestmark = pytest.mark.slow
 CHANNELLED = [
@@ -64,7 +64,7 @@ fork = os.fork
 
 
 def run(program: str, **replace: object) -> Ended:
-    """Run *program* with another fork, and perhaps less patience."""
+    """Run *program* with another fork, and perhaps shorter timeouts."""
     replace["os.fork"] = replace.pop("fork")
     with Running(
         program,
@@ -106,7 +106,9 @@ def test_reports_that_a_signal_ended_a_child(
     def kill_oneself() -> None:
         os.kill(os.getpid(), number)
 
-    ended = run(program, fork=but_in_child(kill_oneself), **patience(program))
+    ended = run(
+        program, fork=but_in_child(kill_oneself), **short_timeouts(program)
+    )
     if program in EXECUTING:  # it ends as the other program does
         dies = number == signal.SIGTERM
         assert_tells(ended, "", status=-number if dies else 128 + number)
@@ -124,7 +126,9 @@ def test_a_child_that_nobody_knows_ends_by_itself(program: str) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         return pid
 
-    ended = run(program, fork=fork_and_be_terminated, **patience(program))
+    ended = run(
+        program, fork=fork_and_be_terminated, **short_timeouts(program)
+    )
     assert ended.status == -signal.SIGTERM
 
 
@@ -170,7 +174,7 @@ def test_reports_that_a_child_failed(program: str) -> None:
 
     # Or an impatient parent could end it before it has said why.
     fork = outliving_child(but_in_child(lose_every_channel))
-    ended = run(program, fork=fork, **patience(program))
+    ended = run(program, fork=fork, **short_timeouts(program))
     status = CANNOT_EXECUTE if program in EXECUTING else 1
     # The child says why; the parent, that it failed.
     told = rf"({program}: .+\n){{2,}}"
@@ -189,14 +193,14 @@ def test_reports_any_exception_of_a_child(program: str) -> None:
         told, status = rf"({program}: .*a mistake.*\n){{2}}", CANNOT_EXECUTE
     wanted = 0
 
-    def visit(place: Place) -> None:
-        if place.child and place.lines[0] == wanted:
+    def fail(checkpoint: Checkpoint) -> None:
+        if checkpoint.child and checkpoint.lines[0] == wanted:
             os.write(NOTES, b"here\n")
             raise LookupError("a mistake")
 
     missed = []
     for wanted in (lines := lines_of_child(program)):
-        ended, notes = visited(program, Event(), visit, times=1)
+        ended, notes = run_with_checkpoints(program, BASELINE, fail, scale=1)
         if not notes:
             missed.append(wanted)
             continue

@@ -32,21 +32,18 @@ from tests.harness.signal_injection.checkpoints import (
     next_descriptor,
 )
 from tests.harness.signal_injection.inject import (
-    IGNORED,
-    KILLS,
-    RAISES,
-    WAITS,
-    Visit,
-    Visits,
-    struck,
-    visits_to,
+    Arrival,
+    Arrivals,
+    Effect,
+    inject,
+    reach_checkpoints,
 )
-from tests.harness.signal_injection.scenarios import INTERRUPTED, Event
+from tests.harness.signal_injection.scenarios import BASELINE, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    Strikes = Iterable[tuple[Visits, int]]  # where, and with which signal
+    Injections = Iterable[tuple[Arrivals, int]]  # where, and which signal
 
 INT, TERM, KILL = signal.SIGINT, signal.SIGTERM, signal.SIGKILL
 # Where a signal is handled, it comes so often that two tests share the work.
@@ -63,7 +60,7 @@ MOST = 3  # failures that one message shows
 OF_CHILD = r"\w+: child: .*\n|(?:Traceback| |\w+Error: ).*\n"
 # What only others' peers and others' work bring about, or a closed stdin, or
 # chance: a worker that is gone is noticed by reading, or earlier by writing.
-NOT_STRUCK = re.compile(
+NOT_REACHED = re.compile(
     r"raise ConnectionError|for descriptor in rights:|os\.close\(descriptor\)"
     r"|raise ValueError\(\"with a timeout |# it kills all but process 1"
     r"|raise ValueError\(f\"more than one line|raise ValueError\(f\"work\("
@@ -79,30 +76,32 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 def test_dies_of_a_signal_at_every_line(
     program: str, numbers: tuple[int, ...]
 ) -> None:
-    places = visits_to(program, child=False)
+    reached = reach_checkpoints(program, child=False)
     report(
-        wrong_effects(program, places),
-        faults_at(program, strikes_at(places, numbers)),
+        wrong_effects(program, reached),
+        failures_of(program, injections_at(reached, numbers)),
     )
     if program not in FORKING:
-        report(not_struck(program, places))
+        report(lines_not_reached(program, reached))
 
 
 @pytest.mark.fault("^C, SIGTERM, SIGHUP or SIGQUIT at any line of a child")
 @pytest.mark.parametrize("program", FORKING)
 def test_dies_of_a_signal_at_every_line_of_a_child(program: str) -> None:
-    places = visits_to(program, child=True)
+    reached = reach_checkpoints(program, child=True)
     report(
-        wrong_effects(program, places),
-        faults_at(program, strikes_at(places, STOPPING)),
-        not_struck(program, places + visits_to(program, child=False)),
+        wrong_effects(program, reached),
+        failures_of(program, injections_at(reached, STOPPING)),
+        lines_not_reached(
+            program, reached + reach_checkpoints(program, child=False)
+        ),
     )
 
 
 @pytest.mark.fault("a child killed before, during and after its message")
 @pytest.mark.parametrize("program", FORKING)
 def test_reports_a_child_killed_at_any_line(program: str) -> None:
-    report(faults_at(program, kills_at(program, child=True)))
+    report(failures_of(program, kills_at(program, child=True)))
 
 
 @pytest.mark.fault("a parent killed before its child ends")
@@ -110,11 +109,13 @@ def test_reports_a_child_killed_at_any_line(program: str) -> None:
 def test_children_end_when_the_parent_is_killed_at_any_line(
     program: str,
 ) -> None:
-    report(faults_at(program, kills_at(program, child=False)))
+    report(failures_of(program, kills_at(program, child=False)))
 
 
-def strikes_at(places: list[Visits], numbers: tuple[int, ...]) -> Strikes:
-    """Yield places, and the signals to strike with.
+def injections_at(
+    reached: list[Arrivals], numbers: tuple[int, ...]
+) -> Injections:
+    """Yield where to inject which signals.
 
     What nothing handles ends a process by itself, so once is enough; but ^C
     comes to all processes of a program, so it comes at each line. What waits
@@ -122,28 +123,30 @@ def strikes_at(places: list[Visits], numbers: tuple[int, ...]) -> Strikes:
     come to in another way.
     """
     seen = set()
-    for visits in places:
-        place, _, effects, _ = visits[0]
+    for arrivals in reached:
+        checkpoint, _, effects, _ = arrivals[0]
         for number in numbers:
             effect = effects[number]
-            case: tuple[object, ...] = number, effect, place.lines[0]
-            if effect == RAISES:
+            case: tuple[object, ...] = number, effect, checkpoint.lines[0]
+            if effect == Effect.RAISES:
                 continue
-            if effect == KILLS and number != INT:
+            if effect == Effect.KILLS and number != INT:
                 case = number, effect
-            elif effect != KILLS and number == TERM:
-                case = number, effect, place
+            elif effect != Effect.KILLS and number == TERM:
+                case = number, effect, checkpoint
             if case not in seen:
                 seen.add(case)
-                yield visits, number
+                yield arrivals, number
 
 
-def kills_at(program: str, *, child: bool) -> Strikes:
-    lines: dict[int, Visits] = defaultdict(list)
-    for visits in visits_to(program, child=child, events=[Event()]):
-        lines[visits[0].place.lines[0]] += visits
-    for visits in lines.values():
-        yield visits, KILL
+def kills_at(program: str, *, child: bool) -> Injections:
+    lines: dict[int, Arrivals] = defaultdict(list)
+    for arrivals in reach_checkpoints(
+        program, child=child, scenarios=[BASELINE]
+    ):
+        lines[arrivals[0].checkpoint.lines[0]] += arrivals
+    for arrivals in lines.values():
+        yield arrivals, KILL
 
 
 class Expected(NamedTuple):
@@ -165,125 +168,130 @@ class Expected(NamedTuple):
         )
 
 
-def expected(program: str, visit: Visit, number: int) -> Expected:
+def expected(program: str, arrival: Arrival, number: int) -> Expected:
     """Return what should be left of *program* when a signal has come."""
-    judge = expected_of_child if visit.place.child else expected_of_parent
-    return judge(program, visit, number)
+    expect = (
+        expected_of_child if arrival.checkpoint.child else expected_of_parent
+    )
+    return expect(program, arrival, number)
 
 
-def expected_of_parent(program: str, visit: Visit, number: int) -> Expected:
+def expected_of_parent(
+    program: str, arrival: Arrival, number: int
+) -> Expected:
     """Return what should be left when a signal has come to the parent.
 
     If it came to the parent alone, a child may find its channel closed.
     """
     name = signal_name(number)
-    effect = visit.effects.get(number, KILLS)
-    status, out, _ = visit.undisturbed
-    disturbed = visit.event != Event()
+    effect = arrival.effects.get(number, Effect.KILLS)
+    status, out, _ = arrival.without_signal
+    faulty = arrival.scenario != BASELINE
     endings: dict[int, str | None] = {-number: None}
     words = f"it dies of {name}"
-    if effect == WAITS and (program in EXECUTING or status > 0):
+    if effect == Effect.WAITS and (program in EXECUTING or status > 0):
         endings.setdefault(int(status), out)
         words += ", or ends as it was about to"
-    if visit.event.what == INTERRUPTED:
+    if arrival.scenario.fault is Fault.INTERRUPT:
         endings[-TERM] = None
         words += ", or of the SIGTERM before"
         if program in EXECUTING:  # it kills its programs then
             endings[128 + KILL] = None
-    if effect == IGNORED:
+    if effect == Effect.IGNORED:
         endings = {int(status): out}
         words = "it goes on as if nothing had come"
-    said = "no more than what it had to say before" if disturbed else "nothing"
+    said = "no more than what it had to say before" if faulty else "nothing"
     words += f", and says {said}"
-    childs = program in FORKING and (disturbed or number != INT)
+    childs = program in FORKING and (faulty or number != INT)
     if childs:
         words += "; a child may say that its parent is gone"
-    return Expected(words, endings, own_lines(visit), childs)
+    return Expected(words, endings, own_lines(arrival), childs)
 
 
-def own_lines(visit: Visit) -> tuple[int, ...]:
+def own_lines(arrival: Arrival) -> tuple[int, ...]:
     """Return how many lines a program may have written before a signal."""
-    return (0,) if visit.event == Event() else (0, 1, 2)
+    return (0,) if arrival.scenario == BASELINE else (0, 1, 2)
 
 
-def expected_of_child(program: str, visit: Visit, number: int) -> Expected:
+def expected_of_child(program: str, arrival: Arrival, number: int) -> Expected:
     """Return what should be left when a signal has come to a child."""
-    status, out, _ = visit.undisturbed
-    disturbed = visit.event != Event()
+    status, out, _ = arrival.without_signal
+    faulty = arrival.scenario != BASELINE
     if program in EXECUTING:
         endings = {-number: None, int(status): out}
         words = "the program ends as its second program does: killed, or by "
         words += "itself, or as ever"
         if number != INT:
             endings |= {0: "0\n", 128 + number: ""}
-        return Expected(words, endings, own_lines(visit), disturbed)
+        return Expected(words, endings, own_lines(arrival), faulty)
     if number == INT:
         words = "all die of SIGINT, and say nothing"
-        return Expected(words, {-INT: None}, own_lines(visit), disturbed)
+        return Expected(words, {-INT: None}, own_lines(arrival), faulty)
     words = "the parent says in one line that the child failed, status 1; "
     words += "other children may say that their peer is gone"
     return Expected(words, {1: None}, (1,), childs=True)
 
 
-def faults_at(program: str, strikes: Strikes) -> Iterator[str]:
-    """Yield what is wrong with how *program* ends at each strike."""
-    missed: dict[int, tuple[Visit, int]] = {}
+def failures_of(program: str, injections: Injections) -> Iterator[str]:
+    """Yield what is wrong with how *program* ends after each injection."""
+    missed: dict[int, tuple[Arrival, int]] = {}
     hit: set[int] = set()
-    for visits, number in strikes:
-        line = visits[0].place.lines[0]
+    for arrivals, number in injections:
+        line = arrivals[0].checkpoint.lines[0]
         try:
-            visit, ended = struck(program, visits, number)
+            arrival, ended = inject(program, arrivals, number)
         except (TimeoutError, AssertionError) as error:
-            yield account(program, visits[0], number, str(error))
+            yield failure(program, arrivals[0], number, str(error))
             return  # the others would take as long
         if not ended:
-            missed[line] = visit, number
+            missed[line] = arrival, number
             continue
         hit.add(line)
         left = os.listdir()
-        if left or not expected(program, visit, number).is_met_by(ended):
-            yield account(program, visit, number, as_table(ended), left)
+        if left or not expected(program, arrival, number).is_met_by(ended):
+            yield failure(program, arrival, number, as_table(ended), left)
         for name in left:
             os.unlink(name)
     for line in missed.keys() - hit:
-        visit, number = missed[line]
+        arrival, number = missed[line]
         if (
-            visit.effects.get(number, KILLS) == KILLS
-            and visit.event != Event()
+            arrival.effects.get(number, Effect.KILLS) == Effect.KILLS
+            and arrival.scenario != BASELINE
         ):
             continue  # it was come to by chance, and the signal kills anyway
         came = "in none of several more runs did it come to this line again"
-        yield account(program, visit, number, came)
+        yield failure(program, arrival, number, came)
 
 
-def account(
+def failure(
     program: str,
-    visit: Visit,
+    arrival: Arrival,
     number: int,
     came: str,
     left: Iterable[str] = (),
 ) -> str:
     """Return in words where which signal came, and what came of it."""
-    place, event, *_ = visit
+    checkpoint, scenario, *_ = arrival
     file = FILES[program]
-    who = "a child" if place.child else "the parent"
+    who = "a child" if checkpoint.child else "the parent"
     if program not in FORKING:
         who = "the program"
     whom = f"{who} alone" if program in FORKING else who
     if number == INT:
         whom = "all processes, as by ^C" if program in FORKING else who
-    lines_once = [line for line, _ in itertools.groupby(place.lines)]
+    lines_once = [line for line, _ in itertools.groupby(checkpoint.lines)]
     text, *callers = [source_line(file, line) for line in lines_once]
+    effect = arrival.effects.get(number, Effect.KILLS)
     lines = [
         text,
         *(f"    called from {caller}" for caller in callers),
         f"  done:     {signal_name(number)} came to {whom}",
         f"            when {who} was about to run this line",
-        f"            (there the signal {visit.effects.get(number, KILLS)})",
+        f"            (there the signal {effect})",
     ]
-    if event != Event():
-        lines.append(f"            in a run in which {event}")
-    lines.append(f"  expected: {expected(program, visit, number).words}")
+    if scenario != BASELINE:
+        lines.append(f"            in a run in which {scenario}")
+    lines.append(f"  expected: {expected(program, arrival, number).words}")
     first, *more = came.splitlines()
     lines.append(f"  came:     {first}")
     lines += [f"            {line}" for line in more]
@@ -301,28 +309,28 @@ def as_table(ended: Ended) -> str:
     )
 
 
-def wrong_effects(program: str, places: list[Visits]) -> Iterator[str]:
+def wrong_effects(program: str, reached: list[Arrivals]) -> Iterator[str]:
     """Yield where a signal would do what the program does not intend.
 
     Before the first statement of main(), ^C raises KeyboardInterrupt: that is
     Python's affair. After it, each signal kills, but where a program handles
-    or blocks some: it is told by what comes of a strike if that is right.
+    or blocks some: it is told by what comes of an injection if that is right.
     """
     first = first_statement(program)
-    for visits in places:
-        place, _, effects, _ = visits[0]
+    for arrivals in reached:
+        checkpoint, _, effects, _ = arrivals[0]
         for number, effect in effects.items():
-            intended = {KILLS}
+            intended = {Effect.KILLS}
             if program in HANDLING + EXECUTING:
-                intended = set(effects.values()) - {RAISES}
-            if number == INT and place.lines[0] in first:
-                intended = {*intended, RAISES}
+                intended = set(effects.values()) - {Effect.RAISES}
+            if number == INT and checkpoint.lines[0] in first:
+                intended = {*intended, Effect.RAISES}
             if effect not in intended:
+                where = "in a child " if checkpoint.child else ""
                 yield (
-                    f"{source_line(FILES[program], place.lines[0])}\n"
-                    f"  a {signal_name(number)} that comes "
-                    f"{'in a child ' if place.child else ''}before this line "
-                    f"{effect}\n"
+                    f"{source_line(FILES[program], checkpoint.lines[0])}\n"
+                    f"  a {signal_name(number)} that comes {where}before this "
+                    f"line {effect}\n"
                     f"  expected: it {' or '.join(sorted(intended))}"
                 )
 
@@ -338,8 +346,8 @@ def first_statement(program: str) -> range:
     return range(first.lineno, (first.end_lineno or first.lineno) + 1)
 
 
-def not_struck(program: str, places: list[Visits]) -> Iterator[str]:
-    """Yield the lines of a program's functions at which nobody was."""
+def lines_not_reached(program: str, reached: list[Arrivals]) -> Iterator[str]:
+    """Yield the lines of a program's functions that no run came to."""
     lines: set[int] = set()
     codes = [compile(source(program), program, "exec")]
     for code in codes:
@@ -352,13 +360,13 @@ def not_struck(program: str, places: list[Visits]) -> Iterator[str]:
         if code.co_flags & inspect.CO_OPTIMIZED:  # of a function
             lines |= {line for *_, line in code.co_lines() if line}
             lines -= {code.co_firstlineno}
-    for line in sorted(lines - {v[0].place.lines[0] for v in places}):
+    for line in sorted(lines - {a[0].checkpoint.lines[0] for a in reached}):
         text = source_line(FILES[program], line)
-        if not NOT_STRUCK.search(text):
+        if not NOT_REACHED.search(text):
             yield (
                 f"{text}\n  no signal came here, since in no run was this "
                 "line come to.\n  If only others' peers bring it about, add "
-                "it to NOT_STRUCK"
+                "it to NOT_REACHED"
             )
 
 
@@ -368,8 +376,8 @@ def report(*faults: Iterator[str]) -> None:
         pytest.fail("\n\n".join(first), pytrace=False)
 
 
-def test_not_struck_lines_exist() -> None:
-    for pattern in NOT_STRUCK.pattern.split("|"):
+def test_lines_not_reached_exist() -> None:
+    for pattern in NOT_REACHED.pattern.split("|"):
         if not any(re.search(pattern, source(p)) for p in PROGRAMS):
             pytest.fail(f"no program has a line with {pattern}", pytrace=False)
 

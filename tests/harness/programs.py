@@ -153,19 +153,19 @@ def main_of(
     return run
 
 
-def patience(program: str, times: int = 1) -> dict[str, object]:
-    """Return what makes *program* wait less.
+def short_timeouts(program: str, scale: int = 1) -> dict[str, object]:
+    """Return the names and values that make *program* wait less.
 
-    :param times: how much patience it has, if it will wait in vain; 0 if not:
-        then it gets more time, however busy the machine is
+    :param scale: how many times the shortest timeout, if it will wait in
+        vain; 0 if not: then it gets more time, however busy the machine is
     """
     module: Any = importlib.import_module(f"ipc_examples.{program}")
     if hasattr(module, "TRIES"):  # the first is always in vain
-        return {"TIMEOUT": 0.02, "TRIES": 5 * min(times, 4) or 20}
+        return {"TIMEOUT": 0.02, "TRIES": 5 * min(scale, 4) or 20}
     timeout = getattr(module, "TIMEOUT", None)
-    if program not in FORKING or not times or timeout is None:
+    if program not in FORKING or not scale or timeout is None:
         return {}
-    seconds = 0.05 * times
+    seconds = 0.05 * scale
     if isinstance(timeout, float):
         return {"TIMEOUT": seconds}
     microseconds = round(seconds * 1e6)

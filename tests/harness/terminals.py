@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from transcript import Transcript
 
 DEADLINE = 10.0
-PATIENCE = 1.0  # with a program that works on, before a signal is sent
+BUSY_TIMEOUT = 1.0  # with a program that works on, before a signal is sent
 MARK = "# end"
 PROMPT = "$ "
 ROOT = Path(__file__).parents[2]
@@ -177,7 +177,7 @@ class Terminal:
         never does. The echo comes after the signal, and so perhaps after
         output of the program. Then a new line may begin, or not.
         """
-        limit = time.monotonic() + PATIENCE
+        limit = time.monotonic() + BUSY_TIMEOUT
         while (
             key in SIGNALS and is_busy(self.pid) and time.monotonic() < limit
         ):

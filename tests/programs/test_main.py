@@ -57,10 +57,10 @@ def test_can_be_imported() -> None:
 
 @pytest.mark.parametrize("number", STOPPING)
 def test_dies_of_a_signal_quietly(number: int) -> None:
-    def strike(_: object) -> None:
+    def kill_self(_: object) -> None:
         os.kill(os.getpid(), number)
 
-    with run(**{"ast.parse": strike}) as running:
+    with run(**{"ast.parse": kill_self}) as running:
         assert running.finish() == (-number, "", "")
 
 

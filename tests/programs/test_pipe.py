@@ -14,7 +14,10 @@ from tests.harness.programs import (
     refusal,
     source,
 )
-from tests.harness.signal_injection.checkpoints import Place, visit_places
+from tests.harness.signal_injection.checkpoints import (
+    Checkpoint,
+    watch_checkpoints,
+)
 
 CONSTANTS = {
     "MESSAGE": b"Bright star, would I were steadfast as thou art . . .\0"
@@ -48,12 +51,12 @@ def test_shows_each_message_on_a_line() -> None:
 def test_a_child_that_still_writes_does_not_outlive_its_parent() -> None:
     reading = source("pipe").partition("source.read()")[0].count("\n") + 1
 
-    def terminate(place: Place) -> None:
-        if place.lines[0] == reading:
+    def terminate(checkpoint: Checkpoint) -> None:
+        if checkpoint.lines[0] == reading:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def run() -> None:
-        visit_places(str(FILES["pipe"]), terminate)
+        watch_checkpoints(str(FILES["pipe"]), terminate)
         main_of("pipe", MESSAGE=bytes(1_000_000))()  # more than a pipe holds
 
     with Running(run, name="pipe") as running:

@@ -1,4 +1,4 @@
-"""Calls back at each line of a program that a process comes to."""
+"""Calls back when a process comes to a checkpoint of a program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ASKING = threading.Lock()  # two threads would count each other's descriptor
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
-class Place(NamedTuple):
+class Checkpoint(NamedTuple):
     """Where a process is, as far as a signal's effect depends on it."""
 
     child: bool
@@ -29,26 +29,28 @@ class Place(NamedTuple):
     descriptor: int  # the next to be opened, counted from the first
 
 
-def visit_places(file: str, visit: Callable[[Place], None]) -> None:
-    """Call *visit* when this process, or a child, comes to a new place.
+def watch_checkpoints(
+    file: str, reached: Callable[[Checkpoint], None]
+) -> None:
+    """Call *reached* when this process, or a child, is at a new checkpoint.
 
     That is before a line of *file* is run: for the first time, or called
     from elsewhere, or while other descriptors are open.
     """
     process, first = os.getpid(), next_descriptor()
-    seen: set[Place] = set()
+    seen: set[Checkpoint] = set()
 
     def trace(frame: FrameType, event: str, _: object) -> Any:  # noqa: ANN401
         if frame.f_code.co_filename != file:
             return None
         if event == "line":
             lines = tuple(lines_of(frame, file))
-            place = Place(
+            checkpoint = Checkpoint(
                 os.getpid() != process, lines, next_descriptor() - first
             )
-            if place not in seen:
-                seen.add(place)
-                visit(place)
+            if checkpoint not in seen:
+                seen.add(checkpoint)
+                reached(checkpoint)
         return trace
 
     threading.settrace(trace)

@@ -1,13 +1,4 @@
-"""Runs a program, and lets a signal come to it at a chosen line.
-
-A *place* is a line of the program, come to in one way: by the parent or by a
-child, called from these lines, with so many descriptors open. A run of the
-program in which one *event* happens (nothing, a call that fails, a child that
-loses its descriptors, ...) visits many places. Each *visit* notes what a
-signal would do there. To *strike* is to run the program once more, with the
-same event, and to let the process send itself the signal, or all processes,
-when it comes to that place.
-"""
+"""Sends a signal to a program at a checkpoint; see this package's text."""
 
 from __future__ import annotations
 
@@ -22,6 +13,7 @@ import socket
 import sys
 import tempfile
 import warnings
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.harness.peers import client_of, peer_of, send_to
@@ -36,95 +28,111 @@ from tests.harness.programs import (
     Running,
     main_of,
     own_arguments,
-    patience,
+    short_timeouts,
 )
 from tests.harness.signal_injection.checkpoints import (
     STOPPING,
-    Place,
-    visit_places,
+    Checkpoint,
+    watch_checkpoints,
 )
 from tests.harness.signal_injection.scenarios import (
-    FAILS,
+    BASELINE,
     LAST,
-    WRONGLY_USED,
-    Event,
-    events_of,
-    prepared,
+    Fault,
+    Scenario,
+    arranged,
+    scenarios_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 MESSAGE, LONG = b"one\0\x1b\0", b"one" * 8000  # for those who receive
-NOTES = LAST + 1  # the descriptor of a file in which a process notes places
-STRUCK = b"struck\n"
-# What a signal does to a process.
-KILLS, CALLS = "kills the process", "calls its handler"
-WAITS = "waits, as it is blocked"
-RAISES, IGNORED = "raises KeyboardInterrupt", "is ignored"
+NOTES = LAST + 1  # the descriptor of a file in which a process notes things
+INJECTED = b"injected\n"
 
 
-class Visit(NamedTuple):
-    """A place to which a process came, and what came of that run."""
+class Effect(StrEnum):
+    """What a signal does to a process at a checkpoint."""
 
-    place: Place
-    event: Event
-    effects: dict[int, str]  # of signals, as effect() says
-    undisturbed: Ended
-
-
-Visits = list[Visit]  # to the same place
+    CALLS = "calls its handler"
+    IGNORED = "is ignored"
+    KILLS = "kills the process"
+    RAISES = "raises KeyboardInterrupt"
+    WAITS = "waits, as it is blocked"
 
 
-def visits_to(
-    program: str, *, child: bool, events: Iterable[Event] = ()
-) -> list[Visits]:
-    """Return all visits to each place that *program* comes to.
+class Arrival(NamedTuple):
+    """A checkpoint at which a process was, and how that run ended."""
 
-    On a busy machine a program may lose patience, and come to a place by
-    chance. Another visit to it has a better reason.
+    checkpoint: Checkpoint
+    scenario: Scenario
+    effects: dict[int, Effect]  # of each signal, if it had come
+    without_signal: Ended
+
+
+Arrivals = list[Arrival]  # at the same checkpoint
+
+
+def reach_checkpoints(
+    program: str, *, child: bool, scenarios: Iterable[Scenario] = ()
+) -> list[Arrivals]:
+    """Run *program* in each scenario, or in those that are given.
+
+    On a busy machine a timeout may pass too early, and so a checkpoint be
+    reached by chance. Another arrival at it has a better reason.
+
+    :param child: whether to look at the children, or at the parent
+    :returns: for each checkpoint, all arrivals
     """
-    found: dict[Place, Visits] = {}
+    found: dict[Checkpoint, Arrivals] = {}
     lines: set[tuple[int, ...]] = set()
 
-    def visit(place: Place) -> object:
-        effects = {int(number): effect(number) for number in STOPPING}
-        return (*place, effects) if place.child is child else None
+    def note_effects(checkpoint: Checkpoint) -> object:
+        effects = {int(n): effect_of(n).value for n in STOPPING}
+        return (*checkpoint, effects) if checkpoint.child is child else None
 
-    for event in events or events_of(program, child=child):
-        times = 0 if event == Event() else 4
-        ended, notes = visited(program, event, visit, times=times)
+    for scenario in scenarios or scenarios_of(program, child=child):
+        scale = 0 if scenario == BASELINE else 4
+        ended, notes = run_with_checkpoints(
+            program, scenario, note_effects, scale=scale
+        )
         for line in notes:
-            *place, effects = ast.literal_eval(line)
-            place = Place(*place)
-            if event == Event() or place.lines not in lines:
-                found.setdefault(place, [])
-            if place in found:
-                found[place].append(Visit(place, event, effects, ended))
-        lines = {place.lines for place in found}
+            *members, noted = ast.literal_eval(line)
+            checkpoint = Checkpoint(*members)
+            effects = {n: Effect(text) for n, text in noted.items()}
+            if scenario == BASELINE or checkpoint.lines not in lines:
+                found.setdefault(checkpoint, [])
+            if checkpoint in found:
+                found[checkpoint].append(
+                    Arrival(checkpoint, scenario, effects, ended)
+                )
+        lines = {checkpoint.lines for checkpoint in found}
     return list(found.values())
 
 
-def struck(
-    program: str, visits: Visits, number: int
-) -> tuple[Visit, Ended | None]:
-    """Run *program*, and let a signal come at a place.
+def inject(
+    program: str, arrivals: Arrivals, number: int
+) -> tuple[Arrival, Ended | None]:
+    """Run *program*, and send it a signal at a checkpoint.
 
-    :returns: the first of *visits* that could be made again, and what is left
-        of the program; None if there was none: when one process waits for
-        another, some places are a matter of chance
+    :returns: the first of *arrivals* that could be repeated, and what is left
+        of the program; None if no one could: when one process waits for
+        another, some checkpoints are reached by chance
     """
-    for visit in visits:
-        if ended := struck_at(program, visit, number):
-            return visit, ended
-    return visits[0], None
+    for arrival in arrivals:
+        if ended := inject_at(program, arrival, number):
+            return arrival, ended
+    return arrivals[0], None
 
 
-def struck_at(program: str, visit: Visit, number: int) -> Ended | None:
-    def hit(place: Place) -> bool:
-        if place != visit.place:
+def inject_at(program: str, arrival: Arrival, number: int) -> Ended | None:
+    """Repeat an arrival, and send the signal; return what is left, if so."""
+
+    def send(checkpoint: Checkpoint) -> bool:
+        if checkpoint != arrival.checkpoint:
             return False
-        os.write(NOTES, STRUCK)
+        os.write(NOTES, INJECTED)
         if number == signal.SIGINT:  # ^C reaches all
             os.killpg(0, number)
         else:
@@ -132,47 +140,50 @@ def struck_at(program: str, visit: Visit, number: int) -> Ended | None:
         return True
 
     # Unless it comes to all of them, one may wait for another that it kills.
-    alone = visit.place.child or number == signal.SIGKILL
-    in_vain = (alone and number != signal.SIGINT) or visit.event.call
-    for times in (1, 8, 64, 0) if in_vain else (0, 0, 0):  # if it was short
-        ended, notes = visited(program, visit.event, hit, times=times)
+    alone = arrival.checkpoint.child or number == signal.SIGKILL
+    in_vain = (alone and number != signal.SIGINT) or arrival.scenario.call
+    for scale in (1, 8, 64, 0) if in_vain else (0, 0, 0):  # if it was short
+        ended, notes = run_with_checkpoints(
+            program, arrival.scenario, send, scale=scale
+        )
         if notes:
             return ended
     return None
 
 
-def visited(
+def run_with_checkpoints(
     program: str,
-    event: Event,
-    visit: Callable[[Place], object],
+    scenario: Scenario,
+    reached: Callable[[Checkpoint], object],
     *,
-    times: int,
+    scale: int,
 ) -> tuple[Ended, list[str]]:
-    """Return what is left of *program* after a visit at each place.
+    """Run *program*, and call *reached* at each checkpoint, in its process.
 
-    :param visit: what it returns, is noted and returned as well
-    :param times: how much patience it has, if it may wait in vain
+    :param scale: of its timeouts, as in short_timeouts()
+    :returns: what is left of the program, and what *reached* returned, each
+        time that it was not nothing, as text
     """
 
-    def note(place: Place) -> None:
-        if noted := visit(place):
+    def note(checkpoint: Checkpoint) -> None:
+        if noted := reached(checkpoint):
             os.write(NOTES, f"{noted}\n".encode())
 
     with arguments_of(program) as arguments, tempfile.TemporaryFile() as notes:
         os.dup2(notes.fileno(), NOTES)
-        wrong = event.what == WRONGLY_USED
+        wrong = scenario.fault is Fault.BAD_ARGUMENTS
         words = ["0"] * len(arguments) if wrong else arguments
         names = {
-            **patience(program, times),
+            **short_timeouts(program, scale),
             "RETRY_DELAY": 0,
         }
         main = main_of(program, *words, **names)
-        action = functools.partial(run, program, main, event, note)
+        action = functools.partial(run, program, main, scenario, note)
         with Running(action, stdin=STDIN, name=program) as running:
             try:
-                ended = play(program, event, running)
+                ended = meet(program, scenario, running)
             except (TimeoutError, AssertionError) as error:
-                error.add_note(f"in a run in which {event}")
+                error.add_note(f"in a run in which {scenario}")
                 raise
         STORIES.clear()  # there are too many, and all well
         os.close(NOTES)
@@ -190,25 +201,25 @@ def arguments_of(program: str) -> Iterator[list[str]]:
         yield own_arguments(program)
 
 
-def play(program: str, event: Event, running: Running) -> Ended:
-    """Give a receiver what it waits for, and a server an end."""
+def meet(program: str, scenario: Scenario, running: Running) -> Ended:
+    """Be the peers of a server, and its user; return what is left of it."""
     if program in SERVING:
         # Any line may be the one at which the program ends.
         with contextlib.suppress(EOFError):
             first_line = running.line()
-            serve(program, event, running, first_line)
-            # No new place is come to between the second and the ^C.
-            serve(program, Event(), running, first_line)
-            if os.pread(NOTES, len(STRUCK), 0) != STRUCK:
+            connect_once(program, scenario, running, first_line)
+            # No new checkpoint is between the second and the ^C.
+            connect_once(program, BASELINE, running, first_line)
+            if os.pread(NOTES, len(INJECTED), 0) != INJECTED:
                 running.signal(signal.SIGINT)  # or it has outlived one already
     return running.finish()
 
 
-def serve(
-    program: str, event: Event, running: Running, first_line: str
+def connect_once(
+    program: str, scenario: Scenario, running: Running, first_line: str
 ) -> None:
-    """Wait until a server is done with one connection."""
-    message = MESSAGE if event == Event() else LONG
+    """Connect to a server, send, and wait until it is done with that."""
+    message = MESSAGE if scenario == BASELINE else LONG
     if program in ECHOING:
         with (
             contextlib.suppress(OSError),  # it may have closed it already
@@ -221,7 +232,7 @@ def serve(
         return
     with contextlib.suppress(OSError):
         send_to(program, first_line, message)
-    if event.call.endswith(".recv") and event.what == FAILS:
+    if scenario.call.endswith(".recv") and scenario.fault is Fault.FAIL:
         running.complaint()
     else:
         while running.line() != "Ending connection":
@@ -231,16 +242,16 @@ def serve(
 def run(
     program: str,
     main: Callable[[], object],
-    event: Event,
-    visit: Callable[[Place], None],
+    scenario: Scenario,
+    reached: Callable[[Checkpoint], None],
 ) -> None:
-    """Let *event* happen to *program* in this process; visit its places."""
+    """Run *program* in this process, in a scenario, with checkpoints."""
     gc.disable()  # it would copy what we have in common with our parent
     warnings.simplefilter("ignore", ResourceWarning)
     os._exit = posix._exit  # no coverage to save: it cannot trace as well
     watch_process_ids()
-    with prepared(event):
-        visit_places(str(FILES[program]), visit)
+    with arranged(scenario):
+        watch_checkpoints(str(FILES[program]), reached)
         main()
 
 
@@ -281,13 +292,15 @@ def watch_process_ids() -> None:
         setattr(os, name, watch(getattr(os, name)))
 
 
-def effect(number: int) -> str:
-    """Return what a signal does to this process now."""
+def effect_of(number: int) -> Effect:
+    """Return what a signal would do to this process now."""
     if number in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
-        return WAITS
-    handler = signal.getsignal(number)
-    if handler == signal.SIG_DFL:
-        return KILLS
-    if handler == signal.SIG_IGN:
-        return IGNORED
-    return RAISES if handler == signal.default_int_handler else CALLS
+        return Effect.WAITS
+    match signal.getsignal(number):
+        case signal.SIG_DFL:
+            return Effect.KILLS
+        case signal.SIG_IGN:
+            return Effect.IGNORED
+        case signal.default_int_handler:
+            return Effect.RAISES
+    return Effect.CALLS

@@ -1,4 +1,4 @@
-"""What can happen to a program's processes when they make a call."""
+"""What can go wrong in a run of a program: one thing, at one of its calls."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import selectors
 import signal
 import socket
 import sys
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.harness.programs import (
@@ -35,61 +36,79 @@ CALLS = {
     *("read", "recv", "recvfrom", "recvmsg", "select", "send", "sendall"),
     *("sendmsg", "sendto", "sigwait", "socketpair", "waitpid", "write"),
 }
-FAILS = "fails once"
-FINDS_NOTHING = "finds nothing ready once"
-INTERRUPTED = "is interrupted by SIGTERM"
-KILLED = "is killed once its work is done"
-LOSES_ALL = "loses all its descriptors"
-WOULD_BLOCK = "would block once"
-WRONGLY_USED = "is given wrong arguments"
 
 
-class Event(NamedTuple):
-    """What happens to one of a program's processes when it makes a call."""
+class Fault(StrEnum):
+    """What goes wrong, in the words of a message: a call, a child, it ..."""
+
+    NONE = ""
+    BAD_ARGUMENTS = "is given wrong arguments"
+    CLOSE_ALL_DESCRIPTORS = "loses all its descriptors"
+    FAIL = "fails once"
+    FIND_NOTHING = "finds nothing ready once"
+    INTERRUPT = "is interrupted by SIGTERM"
+    KILL_CHILD = "is killed once its work is done"
+    WOULD_BLOCK = "would block once"
+
+
+class Scenario(NamedTuple):
+    """A run in which a fault happens when one of the processes calls."""
 
     call: str = ""
-    what: str = ""
-    to_child: bool = False
+    fault: Fault = Fault.NONE
+    in_child: bool = False
 
     def __str__(self) -> str:
-        if self.what in {KILLED, LOSES_ALL}:
-            return f"each child {self.what}"
+        if self.fault in {Fault.KILL_CHILD, Fault.CLOSE_ALL_DESCRIPTORS}:
+            return f"each child {self.fault}"
         if self.call:
-            whose = " in a child" if self.to_child else ""
-            return f"{self.call}(){whose} {self.what}"
-        return f"it {self.what}" if self.what else "nothing else happens"
+            whose = " in a child" if self.in_child else ""
+            return f"{self.call}(){whose} {self.fault}"
+        return f"it {self.fault}" if self.fault else "nothing else happens"
 
 
-def events_of(program: str, *, child: bool) -> Iterator[Event]:
-    """Yield what a whole run, and every line of it, takes."""
-    yield Event()
+BASELINE = Scenario()
+
+
+def scenarios_of(program: str, *, child: bool) -> Iterator[Scenario]:
+    """Yield what it takes to come to every line of *program*.
+
+    :param child: whether only a child's lines matter
+    """
+    yield BASELINE
     if program in WITH_ARGUMENTS:
-        yield Event(what=WRONGLY_USED)
+        yield Scenario(fault=Fault.BAD_ARGUMENTS)
     if program in FORKING:
-        yield Event("os.fork", LOSES_ALL, to_child=True)
-        yield Event("os.fork", KILLED, to_child=True)
+        for fault in (Fault.CLOSE_ALL_DESCRIPTORS, Fault.KILL_CHILD):
+            yield Scenario("os.fork", fault, in_child=True)
     sides = {child, True} if program in FORKING else {False}
-    for call, to_child in itertools.product(
+    for call, in_child in itertools.product(
         sorted(calls_of(program)), sorted(sides)
     ):
         if call.rpartition(".")[2] not in CALLS or not hasattr(
             *owner_of(call)
         ):
             continue
-        if program in HANDLING + EXECUTING:
-            yield Event(call, INTERRUPTED, to_child)
-        if owner_of(call) == (selectors.DefaultSelector, "select"):
-            yield Event(call, FINDS_NOTHING, to_child)
-        if call in {"os.waitpid", "signal.sigwait"}:
-            continue  # a test that made them fail would leave children
-        if not (call == "os.fork" and to_child):
-            yield Event(call, FAILS, to_child)
-        if "BlockingIOError" in source(program):
-            yield Event(call, WOULD_BLOCK, to_child)
+        for fault in faults_of(program, call, in_child=in_child):
+            yield Scenario(call, fault, in_child)
+
+
+def faults_of(program: str, call: str, *, in_child: bool) -> Iterator[Fault]:
+    """Yield what may go wrong at a call of *program*."""
+    if program in HANDLING + EXECUTING:
+        yield Fault.INTERRUPT
+    if owner_of(call) == (selectors.DefaultSelector, "select"):
+        yield Fault.FIND_NOTHING
+    if call in {"os.waitpid", "signal.sigwait"}:
+        return  # a test that made them fail would leave children
+    if not (call == "os.fork" and in_child):
+        yield Fault.FAIL
+    if "BlockingIOError" in source(program):
+        yield Fault.WOULD_BLOCK
 
 
 def owner_of(call: str) -> tuple[Any, str]:
-    """Return where a program finds what it calls, and its name there."""
+    """Return the object in which a program finds a call, and its name."""
     owner, _, name = call.rpartition(".")
     if not owner:
         return builtins, name
@@ -101,21 +120,21 @@ def owner_of(call: str) -> tuple[Any, str]:
 
 
 @contextlib.contextmanager
-def prepared(event: Event) -> Iterator[None]:
-    """Let *event* happen when this process, or a child, makes its call."""
-    owner, name = owner_of(event.call or "print")
+def arranged(scenario: Scenario) -> Iterator[None]:
+    """Let the fault happen when this process, or a child, makes the call."""
+    owner, name = owner_of(scenario.call or "print")
     call = getattr(owner, name)
-    parent, due = os.getpid(), [event.what] if event.call else []
+    parent, due = os.getpid(), [scenario.fault] if scenario.call else []
 
     @functools.wraps(call)
     def call_after(*arguments: object, **named: object) -> object:
-        after_fork = name == "fork" and event.to_child
+        after_fork = name == "fork" and scenario.in_child
         result = call(*arguments, **named) if after_fork else None
-        if due and (os.getpid() != parent) is event.to_child:
-            if due == [FINDS_NOTHING]:
+        if due and (os.getpid() != parent) is scenario.in_child:
+            if due == [Fault.FIND_NOTHING]:
                 due.clear()
                 return []
-            act(due.pop())
+            cause(due.pop())
         return result if after_fork else call(*arguments, **named)
 
     setattr(owner, name, call_after)
@@ -125,14 +144,16 @@ def prepared(event: Event) -> Iterator[None]:
         due.clear()  # or it would happen to the test, which prints as well
 
 
-def act(what: str) -> None:
-    if what == FAILS:
-        raise OSError(errno.EIO, "It fails")
-    if what == WOULD_BLOCK:
-        raise BlockingIOError(errno.EAGAIN, "It would block")
-    if what == INTERRUPTED:
-        os.kill(os.getpid(), signal.SIGTERM)
-    elif what == LOSES_ALL:
-        os.closerange(FIRST, LAST + 1)
-    elif what == KILLED:
-        os._exit = lambda _: die()  # type: ignore[assignment,return-value]
+def cause(fault: Fault) -> None:
+    """Let a fault happen to this process, in the middle of a call."""
+    match fault:
+        case Fault.FAIL:
+            raise OSError(errno.EIO, "It fails")
+        case Fault.WOULD_BLOCK:
+            raise BlockingIOError(errno.EAGAIN, "It would block")
+        case Fault.INTERRUPT:
+            os.kill(os.getpid(), signal.SIGTERM)
+        case Fault.CLOSE_ALL_DESCRIPTORS:
+            os.closerange(FIRST, LAST + 1)
+        case Fault.KILL_CHILD:
+            os._exit = lambda _: die()  # type: ignore[assignment,return-value]
