@@ -21,13 +21,13 @@ from tests.harness.peers import (
     LOOPBACK,
     STREAM,
     client_of,
-    end,
     send_to,
+    stop_server,
 )
 from tests.harness.programs import (
     DEADLINE,
     FINISHING,
-    Running,
+    RunningProgram,
     assert_tells,
     source,
 )
@@ -144,7 +144,7 @@ def test_any_stream(program: str) -> None:
     """Each piece is sent when the last is shown: so it is read as it is."""
     module = importlib.import_module(f"ipc_examples.{program}")
     size: int = module.BUFFER_SIZE
-    with Running(program) as running:
+    with RunningProgram(program) as running:
         first = running.line()
 
         @examples(40)
@@ -166,7 +166,7 @@ def test_any_stream(program: str) -> None:
 
         comes_out_whole()
         send_to(program, first)
-        end(program, running, first)
+        stop_server(program, running, first)
 
 
 @pytest.mark.fault("any datagram")
@@ -175,7 +175,7 @@ def test_any_datagram(program: str) -> None:
     @examples(40)
     @given(BYTES)
     def comes_out_or_is_reported_cut(datagram: bytes) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             send_to(program, running.line(), datagram)
             ended = running.finish()
         if len(datagram) > SIZE:
@@ -194,7 +194,7 @@ def test_any_child(program: str) -> None:
     @given(BYTES)
     def comes_out_whole(data: bytes) -> None:
         replace, sent = said(program, data)
-        with Running(program, replace=replace) as running:
+        with RunningProgram(program, replace=replace) as running:
             status, out, err = running.finish()
         assert (status, err) == (0, "")
         assert messages(out) == shown(*sent)
@@ -205,7 +205,7 @@ def test_any_child(program: str) -> None:
 @pytest.mark.parametrize("program", SHOWING)
 def test_any_child_fits_the_terminals_encoding(program: str) -> None:
     replace, sent = said(program, "é".encode())
-    with Running(program, replace=replace, encoding="ascii") as running:
+    with RunningProgram(program, replace=replace, encoding="ascii") as running:
         status, out, err = running.finish()
     assert (status, err) == (0, "")
     assert messages(out) == sent
@@ -224,7 +224,7 @@ def test_any_answer(program: str) -> None:
                 "TIMEOUT": DEADLINE,
                 "ask_child": partial(ask, server.getsockname()),
             }
-            with Running(program, replace=replace) as running:
+            with RunningProgram(program, replace=replace) as running:
                 server.sendto(answer, server.recvfrom(SIZE)[1])
                 status, out, err = running.finish()
         assert (status, err) == (0, "")
@@ -260,7 +260,7 @@ def test_any_items_can_be_taken_one_by_one(items: list[bytes]) -> None:
     st.lists(st.binary(max_size=SIZE).filter(lambda line: b"\n" not in line))
 )
 def test_any_lines_are_answered_in_order(lines: list[bytes]) -> None:
-    with Running(
+    with RunningProgram(
         lambda: print([*distribute(lines)] == [line.upper() for line in lines])
     ) as running:
         assert running.finish() == (0, "True\n", "")

@@ -32,13 +32,13 @@ from tests.harness.programs import (
     SENDING,
     SERVING,
     WITH_ARGUMENTS,
-    Running,
+    RunningProgram,
     Status,
     assert_tells,
     command_line,
     documented_command,
-    named,
     outcome_of,
+    programs_named,
     source,
     wait_until_blocked,
 )
@@ -147,13 +147,13 @@ class TestName:
     """What the tests find by what a program calls, its name says as well."""
 
     def test_receivers(self) -> None:
-        assert named("_receive", "_accept", "_select") == RECEIVING
+        assert programs_named("_receive", "_accept", "_select") == RECEIVING
 
     def test_those_that_echo(self) -> None:
-        assert named("_echo") == ECHOING
+        assert programs_named("_echo") == ECHOING
 
     def test_senders(self) -> None:
-        assert named("_send", "_connect") == SENDING
+        assert programs_named("_send", "_connect") == SENDING
 
     @pytest.mark.parametrize("program", SERVING + SENDING)
     def test_domain_and_style(self, program: str) -> None:
@@ -196,7 +196,7 @@ def test_does_nothing_when_imported(program: str) -> None:
         assert callable(names["main"])
         assert set(map(signal.getsignal, numbers)) == {signal.SIG_DFL}
 
-    with Running(load) as running:
+    with RunningProgram(load) as running:
         assert running.finish() == (0, "", "")
 
 
@@ -218,7 +218,7 @@ def test_has_a_parser_only_for_arguments(program: str) -> None:
 
 @with_arguments
 def test_helps(program: str) -> None:
-    with Running(program, "--help") as running:
+    with RunningProgram(program, "--help") as running:
         ended = running.finish()
     assert (ended.status, ended.err) == (0, "")
     assert ended.out.startswith(f"usage: {program}.py [-h]")
@@ -235,14 +235,14 @@ def test_can_be_ended_before_it_begins(program: str, number: int) -> None:
         return argparse.Namespace(path="socket")
 
     replace = {"argparse.ArgumentParser.parse_args": interrupt}
-    with Running(program, replace=replace) as running:
+    with RunningProgram(program, replace=replace) as running:
         assert running.finish() == (-number, "", "")
     assert not os.path.exists("socket")
 
 
 @with_arguments
 def test_refuses_too_many_arguments(program: str) -> None:
-    with Running(program, *["more"] * 9) as running:
+    with RunningProgram(program, *["more"] * 9) as running:
         ended = running.finish()
     name = re.escape(f"{program}.py")
     told = rf"usage: {name} \[-h\].*\n(  .*\n)*{name}: error: .*\n"

@@ -12,7 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests.harness.programs import PROGRAMS, WITH_ARGUMENTS, Running, source
+from tests.harness.programs import (
+    PROGRAMS,
+    WITH_ARGUMENTS,
+    RunningProgram,
+    source,
+)
 
 BY_EFFECT = {"CODES", "ESCAPES", "STOPPING", "KEYBOARD", "WAITED_FOR"}
 
@@ -42,7 +47,7 @@ def constants_of(program: str) -> dict[str, object]:
 @pytest.mark.parametrize("program", WITH_ARGUMENTS)
 def test_help(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    with Running(program, "--help") as running:
+    with RunningProgram(program, "--help") as running:
         ended = running.finish()
     assert ended == (0, said_of(program, "HELP"), "")
 

@@ -20,17 +20,17 @@ from tests.harness.peers import (
     NAMES_UNKNOWN,
     STREAM,
     client_of,
-    end,
     needs_ipv6,
     resolver,
     send_to,
     speak_and_end,
+    stop_server,
 )
 from tests.harness.programs import (
     RECEIVING,
     SERVING,
-    Running,
-    as_nobody,
+    RunningProgram,
+    as_unprivileged_user,
     assert_idle,
     assert_refuses,
     assert_tells,
@@ -79,11 +79,11 @@ def converse(program: str, first: str, host: str) -> bytes:
 
 def shown(program: str, message: bytes, encoding: str = "utf-8") -> str:
     """Return the line that shows a message."""
-    with Running(program, encoding=encoding) as running:
+    with RunningProgram(program, encoding=encoding) as running:
         first = running.line()
         send_to(program, first, message)
         line = running.line()
-        end(program, running, first)
+        stop_server(program, running, first)
     return line
 
 
@@ -180,7 +180,7 @@ class TestDatagrams:
     @every_datagram
     @pytest.mark.parametrize("size", [1025, 65507])  # 65507: UDP has no larger
     def test_too_large_is_reported(self, program: str, size: int) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             send_to(program, running.line(), b"x" * size)
             ended = running.finish()
         cut = f"{program}: cut to 1024 bytes\n"
@@ -188,7 +188,7 @@ class TestDatagrams:
 
     @every_datagram
     def test_one_is_enough(self, program: str) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             send_to(program, running.line(), b"calm\0")
             assert running.finish() == (0, "-->calm\n", "")
 
@@ -197,17 +197,17 @@ class TestStreams:
     @pytest.mark.fault("several messages joined")
     @every_stream
     def test_shows_messages_that_were_joined(self, program: str) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
             send_to(program, first, b"one\0two\0")
             assert running.line() == "-->one"
             assert running.line() == "-->two"
-            end(program, running, first)
+            stop_server(program, running, first)
 
     @every_stream
     def test_shows_both_parts_of_a_message(self, program: str) -> None:
         with (
-            Running(program) as running,
+            RunningProgram(program) as running,
             client_of(program, running.line()) as client,
         ):
             client.sendall(b"Half a ")
@@ -219,75 +219,76 @@ class TestStreams:
     @every_stream
     def test_loses_nothing_of_much(self, program: str) -> None:
         text = " ".join(map(str, range(10_000)))
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
             send_to(program, first, text.encode())
             shown = ""
             while len(shown) < len(text):
                 shown += running.line().removeprefix("-->")
             assert shown == text
-            end(program, running, first)
+            stop_server(program, running, first)
 
     @every_stream
     def test_serves_one_after_another(self, program: str) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
             for message in ("one", "two", "three"):
                 send_to(program, first, message.encode())
                 assert running.line() == f"-->{message}"
                 assert running.line() == "Ending connection"
             send_to(program, first)
-            end(program, running, first)
+            stop_server(program, running, first)
 
     @every_stream
     def test_serves_one_who_says_nothing(self, program: str) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
             send_to(program, first)
-            end(program, running, first)
+            stop_server(program, running, first)
 
     @pytest.mark.fault("a peer that closes one direction and waits")
     @every_stream
     def test_hangs_up_on_one_who_has_said_all(self, program: str) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
             with client_of(program, first) as client:
                 client.sendall(b"one")
                 client.shutdown(socket.SHUT_WR)
                 assert client.recv(1) == b""
             assert running.line() == "-->one"
-            end(program, running, first)
+            stop_server(program, running, first)
 
     @pytest.mark.fault("a reset in the middle of the stream")
     @pytest.mark.parametrize("program", INET_STREAM)
     def test_survives_a_reset(self, program: str) -> None:
         now = struct.pack("ii", 1, 0)  # on, after 0 seconds
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
             with client_of(program, first) as client:
                 client.sendall(b"one")
                 assert running.line() == "-->one"
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
             assert re.fullmatch(
-                rf"{program}: .*Connection reset by peer", running.complaint()
+                rf"{program}: .*Connection reset by peer",
+                running.stderr_line(),
             )
             assert running.line() == "Ending connection"
             send_to(program, first, b"two")
             assert running.line() == "-->two"
-            end(program, running, first)
+            stop_server(program, running, first)
 
 
 class TestEnds:
     @every_server
     def test_quietly_by_control_c(self, program: str) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             running.line()
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
     @every_server
     @pytest.mark.parametrize("number", STOPPING)
     def test_by_the_signal(self, program: str, number: int) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             running.line()
             running.signal(number)
             assert running.finish() == (-number, "", "")
@@ -296,7 +297,7 @@ class TestEnds:
     @pytest.mark.parametrize("number", STOPPING)
     def test_while_it_serves(self, program: str, number: int) -> None:
         with (
-            Running(program) as running,
+            RunningProgram(program) as running,
             client_of(program, running.line()) as client,
         ):
             client.sendall(b"one")
@@ -310,7 +311,7 @@ class TestEnds:
     @pytest.mark.parametrize("number", STOPPING)
     def test_even_as_process_1(self, program: str, number: int) -> None:
         replace = {"signal.raise_signal": lambda _: None}
-        with Running(program, replace=replace) as running:
+        with RunningProgram(program, replace=replace) as running:
             running.line()
             running.signal(number)
             assert running.finish() == (128 + number, "", "")
@@ -326,7 +327,7 @@ class TestEnds:
             main_of(program)()
 
         last = next(other for other in STOPPING if other != number)
-        with Running(ignore_and_run, name=program) as running:
+        with RunningProgram(ignore_and_run, name=program) as running:
             first = running.line()
             running.signal(number)
             if program in STREAM:
@@ -343,20 +344,20 @@ class TestEnds:
 class TestPaths:
     @every_unix
     def test_are_shown(self, program: str) -> None:
-        with Running(program, "here") as running:
+        with RunningProgram(program, "here") as running:
             assert running.line() == first_line(program, "here")
             assert os.listdir() == ["here"]
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
     @every_unix
     def test_default_to_socket(self, program: str) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             assert running.line() == first_line(program, "socket")
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
     @every_unix
     def test_are_escaped(self, program: str) -> None:
-        with Running(program, "a\x1b[2J\udcff") as running:
+        with RunningProgram(program, "a\x1b[2J\udcff") as running:
             assert running.line() == first_line(program, r"a\x1b[2J\xff")
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
@@ -364,12 +365,12 @@ class TestPaths:
     @every_unix
     @pytest.mark.parametrize("path", LONGEST, ids=["ASCII", "UTF-8"])
     def test_may_have_107_bytes(self, program: str, path: str) -> None:
-        with Running(program, path) as running:
+        with RunningProgram(program, path) as running:
             first = running.line()
             assert first == first_line(program, path)
             send_to(program, first, b"one")
             assert running.line() == "-->one"
-            end(program, running, first)
+            stop_server(program, running, first)
 
     @pytest.mark.fault("a path of 108 bytes, or in no directory")
     @every_unix
@@ -389,8 +390,8 @@ class TestPaths:
     @every_unix
     def test_must_be_allowed(self, program: str) -> None:
         os.mkdir("closed", 0o500)
-        run = as_nobody(program, os.path.abspath("closed/socket"))
-        with Running(run, name=program) as running:
+        run = as_unprivileged_user(program, os.path.abspath("closed/socket"))
+        with RunningProgram(run, name=program) as running:
             ended = running.finish()
         assert_tells(ended, rf"{program}: .*Permission denied\n", out="")
         os.rmdir("closed")
@@ -398,18 +399,18 @@ class TestPaths:
     @pytest.mark.fault("a path that is not ASCII")
     @every_unix
     def test_may_be_in_any_language(self, program: str) -> None:
-        with Running(program, "Küste") as running:
+        with RunningProgram(program, "Küste") as running:
             first = running.line()
             assert first == first_line(program, "Küste")
             send_to(program, first, b"one")
             assert running.line() == "-->one"
-            end(program, running, first)
+            stop_server(program, running, first)
 
     @pytest.mark.fault("a working directory that was removed")
     @every_unix
     def test_may_lead_nowhere_any_more(self, program: str) -> None:
         run = in_removed_directory(program)
-        with Running(run, name=program) as running:
+        with RunningProgram(run, name=program) as running:
             ended = running.finish()
         told = rf"{program}: .*No such file or directory\n"
         assert_tells(ended, told, out="")
@@ -424,17 +425,17 @@ class TestPaths:
     @pytest.mark.fault("the path of a live server")
     @every_unix
     def test_in_use_by_another_stay_in_use(self, program: str) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
             assert_refuses(program, "socket", why=IN_USE)
             send_to(program, first, b"one")
             assert running.line() == "-->one"
-            end(program, running, first)
+            stop_server(program, running, first)
 
     @pytest.mark.fault("a socket file removed by another")
     @every_unix
     def test_may_vanish_meanwhile(self, program: str) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             running.line()
             os.unlink("socket")
             assert running.interrupt() == (-signal.SIGINT, "", "")
@@ -445,7 +446,7 @@ class TestPaths:
     def test_of_another_are_not_removed(
         self, program: str, number: int
     ) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             running.line()
             os.rename("socket", "old")
             make_file("socket")
@@ -471,13 +472,13 @@ class TestHosts:
     def test_are_listened_at(
         self, program: str, host: str, reached_at: str
     ) -> None:
-        with Running(program, host) as running:
+        with RunningProgram(program, host) as running:
             first = running.line()
             speak_and_end(program, running, first, reached_at)
 
     @every_host
     def test_default_to_the_loopback(self, program: str) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
             with pytest.raises(ConnectionRefusedError):
                 converse(program, first, host="127.0.0.2")
@@ -498,7 +499,7 @@ class TestHosts:
         self, program: str, hosts: tuple[str, str], reached_at: str
     ) -> None:
         replace = resolver(*hosts)
-        with Running(program, "localhost", replace=replace) as running:
+        with RunningProgram(program, "localhost", replace=replace) as running:
             first = running.line()
             speak_and_end(program, running, first, reached_at)
 
@@ -506,7 +507,7 @@ class TestHosts:
     @every_host
     def test_are_tried_without_ipv6(self, program: str) -> None:
         replace = resolver("::1", LOOPBACK) | IPV6_ABSENT
-        with Running(program, "localhost", replace=replace) as running:
+        with RunningProgram(program, "localhost", replace=replace) as running:
             first = running.line()
             speak_and_end(program, running, first)
 

@@ -15,18 +15,18 @@ from tests.harness.peers import (
     LONGEST,
     LOOPBACK,
     NAMES_UNKNOWN,
+    message_of,
     needs_ipv6,
     nobody_for,
     peer_of,
+    received_by,
     resolver,
     style_of,
-    taken_by,
-    wire,
 )
 from tests.harness.programs import (
     SENDING,
-    Running,
-    as_nobody,
+    RunningProgram,
+    as_unprivileged_user,
     assert_refuses,
     assert_tells,
     in_removed_directory,
@@ -49,12 +49,12 @@ every_inet = pytest.mark.parametrize("program", INET)
 @every_sender
 def test_sends_the_bytes_of_the_original_once(program: str) -> None:
     with peer_of(program) as (peer, arguments):
-        with Running(program, *arguments) as running:
-            assert taken_by(peer) == wire(program)
+        with RunningProgram(program, *arguments) as running:
+            assert received_by(peer) == message_of(program)
             assert running.finish() == (0, "", "")
         peer.setblocking(False)
         with pytest.raises(BlockingIOError):
-            taken_by(peer)
+            received_by(peer)
 
 
 @pytest.mark.fault("nobody there")
@@ -67,7 +67,7 @@ def test_finds_nobody(program: str) -> None:
 
 @every_sender
 def test_needs_every_argument(program: str) -> None:
-    with Running(program) as running:
+    with RunningProgram(program) as running:
         status, out, err = running.finish()
     assert (status, out) == (2, "")
     assert "the following arguments are required" in err
@@ -81,7 +81,7 @@ def test_can_be_interrupted(program: str) -> None:
     calls = ("socket.socket.connect", "socket.socket.sendto")
     with (
         nobody_for(program) as arguments,
-        Running(
+        RunningProgram(
             program, *arguments, replace=dict.fromkeys(calls, interrupt)
         ) as running,
     ):
@@ -92,9 +92,9 @@ def assert_delivers(program: str, path: str) -> None:
     """See that *program* sends to a peer at *path* what it has to send."""
     with (
         peer_of(program, path=path) as (peer, arguments),
-        Running(program, *arguments) as running,
+        RunningProgram(program, *arguments) as running,
     ):
-        assert taken_by(peer) == wire(program)
+        assert received_by(peer) == message_of(program)
         assert running.finish() == (0, "", "")
 
 
@@ -116,9 +116,9 @@ class TestPaths:
         os.symlink("peer", "link")
         with (
             peer_of(program) as (peer, _),
-            Running(program, "link") as running,
+            RunningProgram(program, "link") as running,
         ):
-            assert taken_by(peer) == wire(program)
+            assert received_by(peer) == message_of(program)
             assert running.finish() == (0, "", "")
         assert_refuses(program, "link", why=NO_FILE)
         os.unlink("link")
@@ -127,7 +127,7 @@ class TestPaths:
     @every_unix
     def test_may_lead_nowhere_any_more(self, program: str) -> None:
         run = in_removed_directory(program, "peer")
-        with Running(run, name=program) as running:
+        with RunningProgram(run, name=program) as running:
             ended = running.finish()
         assert_tells(ended, rf"{program}: peer: {NO_FILE}\n", out="")
 
@@ -152,8 +152,8 @@ class TestPaths:
     def test_must_be_allowed(self, program: str) -> None:
         with peer_of(program) as (_, arguments):
             os.chmod(arguments[-1], 0)
-            run = as_nobody(program, os.path.abspath(arguments[-1]))
-            with Running(run, name=program) as running:
+            run = as_unprivileged_user(program, os.path.abspath(arguments[-1]))
+            with RunningProgram(run, name=program) as running:
                 ended = running.finish()
         assert_tells(ended, rf"{program}: .*Permission denied\n", out="")
 
@@ -225,9 +225,9 @@ class TestHosts:
     def test_may_be_the_ipv6_loopback(self, program: str) -> None:
         with (
             peer_of(program, "::1") as (peer, arguments),
-            Running(program, *arguments) as running,
+            RunningProgram(program, *arguments) as running,
         ):
-            assert taken_by(peer) == wire(program)
+            assert received_by(peer) == message_of(program)
             assert running.finish() == (0, "", "")
 
     @pytest.mark.fault("a host of whose addresses the first refuses")
@@ -241,9 +241,11 @@ class TestHosts:
         replace = resolver(*hosts)
         with (
             peer_of(program, receiving) as (peer, (_, port)),
-            Running(program, "localhost", port, replace=replace) as running,
+            RunningProgram(
+                program, "localhost", port, replace=replace
+            ) as running,
         ):
-            assert taken_by(peer) == wire(program)
+            assert received_by(peer) == message_of(program)
             assert running.finish() == (0, "", "")
 
     @pytest.mark.fault("IPv6 absent")
@@ -252,9 +254,11 @@ class TestHosts:
         replace = resolver("::1", LOOPBACK) | IPV6_ABSENT
         with (
             peer_of(program) as (peer, (_, port)),
-            Running(program, "localhost", port, replace=replace) as running,
+            RunningProgram(
+                program, "localhost", port, replace=replace
+            ) as running,
         ):
-            assert taken_by(peer) == wire(program)
+            assert received_by(peer) == message_of(program)
             assert running.finish() == (0, "", "")
 
     @needs_ipv6
@@ -299,7 +303,7 @@ class TestPorts:
         ],
     )
     def test_are_from_1_to_65535(self, program: str, port: str) -> None:
-        with Running(program, LOOPBACK, port) as running:
+        with RunningProgram(program, LOOPBACK, port) as running:
             status, out, err = running.finish()
         assert (status, out) == (2, "")
         usage, error = err.splitlines()

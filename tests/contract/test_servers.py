@@ -19,10 +19,10 @@ from tests.harness.programs import (
     DEADLINE,
     RECEIVING,
     SERVING,
-    Running,
+    RunningProgram,
     assert_tells,
     main_of,
-    making,
+    programs_calling,
     reason,
 )
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 LISTENING = [p for p in SERVING if style_of(p) == socket.SOCK_STREAM]
-SELECTING = [p for p in SERVING if p in making("accept_connection")]
+SELECTING = [p for p in SERVING if p in programs_calling("accept_connection")]
 INET = [p for p in LISTENING if p.startswith("inet_")]
 
 every_stream = pytest.mark.parametrize("program", STREAM)
@@ -55,11 +55,11 @@ def at_port(port: int) -> dict[str, object]:
 @pytest.mark.parametrize("program", INET)
 def test_may_have_its_port_again_at_once(program: str) -> None:
     """The side that ends a connection first keeps it in TIME_WAIT."""
-    with Running(program) as running:
+    with RunningProgram(program) as running:
         first = running.line()
     port = int(first.rpartition(" ")[2])
     for _ in range(2):
-        with Running(program, replace=at_port(port)) as running:
+        with RunningProgram(program, replace=at_port(port)) as running:
             assert running.line() == f"Socket has port {port}"
             with client_of(program, first) as client:
                 running.signal(signal.SIGINT)  # while they are connected
@@ -70,9 +70,9 @@ def test_may_have_its_port_again_at_once(program: str) -> None:
 @pytest.mark.fault("the port of a live server")
 @pytest.mark.parametrize("program", INET)
 def test_does_not_take_a_port_from_another(program: str) -> None:
-    with Running(program) as one:
+    with RunningProgram(program) as one:
         port = int(one.line().rpartition(" ")[2])
-        with Running(program, replace=at_port(port)) as other:
+        with RunningProgram(program, replace=at_port(port)) as other:
             ended = other.finish()
         why = rf"{reason(errno.EADDRINUSE)}.*"
         assert_tells(ended, rf"{program}: 127\.0\.0\.1: {why}\n", out="")
@@ -80,7 +80,7 @@ def test_does_not_take_a_port_from_another(program: str) -> None:
 
 
 @contextlib.contextmanager
-def writing_to(program: str) -> Iterator[tuple[Running, socket.socket]]:
+def writing_to(program: str) -> Iterator[tuple[RunningProgram, socket.socket]]:
     """Run a server; yield a socket that receives each write of its own."""
     kept, given = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
@@ -89,7 +89,7 @@ def writing_to(program: str) -> Iterator[tuple[Running, socket.socket]]:
         kept.close()
         main_of(program)()
 
-    with kept, Running(run, name=program) as running:
+    with kept, RunningProgram(run, name=program) as running:
         given.close()
         kept.settimeout(DEADLINE)
         yield running, kept
@@ -114,7 +114,7 @@ def test_writes_once_for_each_read(program: str) -> None:
 @pytest.mark.parametrize("program", RECEIVING)
 def test_names_what_failed_when_nobody_reads(program: str) -> None:
     """Neither the host nor the path is to blame."""
-    with Running(program) as running:
+    with RunningProgram(program) as running:
         first = running.line()
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, running.out.descriptor)  # the pipe has no reader
@@ -123,7 +123,7 @@ def test_names_what_failed_when_nobody_reads(program: str) -> None:
             client.sendall(b"one")
             ended = running.finish()
     told = rf"{program}: standard output: {reason(errno.EPIPE)}\n"
-    # Running itself writes what is left, as Python does at its end.
+    # RunningProgram writes what is left, as Python does at its end.
     err = re.sub(r"Traceback (.*\n)+BrokenPipeError: .*\n", "", ended.err)
     assert_tells(ended._replace(err=err), told, out="")
 

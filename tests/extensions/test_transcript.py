@@ -177,9 +177,9 @@ def test_varying_values_are_bound() -> None:
 def test_alike_samples_may_differ_and_the_same_must_not() -> None:
     text = ":varying: 1=\\d+ 2=\\d+\n\n$ echo 7 8\n1 2\n$ echo 1 2\n"
     assert run(text + "1 2") == {"1": "7", "2": "8"}
-    with pytest.raises(terminals.Difference, match=r"-7 7\n\+7 8"):
+    with pytest.raises(terminals.TranscriptMismatch, match=r"-7 7\n\+7 8"):
         run(text + "1 1")
-    with pytest.raises(terminals.Difference, match="something else"):
+    with pytest.raises(terminals.TranscriptMismatch, match="something else"):
         run(":varying: 1=\\d+\n\n$ echo 7 8\n1 1")
 
 
@@ -242,7 +242,7 @@ def test_python_is_found_under_another_name(
     ],
 )
 def test_differences_are_found(text: str, line: int, message: str) -> None:
-    with pytest.raises(terminals.Difference, match=message) as caught:
+    with pytest.raises(terminals.TranscriptMismatch, match=message) as caught:
         run(text)
     assert str(caught.value).startswith(f"{PAGE}:{line}: ")
 
@@ -258,7 +258,7 @@ def test_differences_are_found(text: str, line: int, message: str) -> None:
     ],
 )
 def test_waiting_has_an_end(text: str, line: int, message: str) -> None:
-    with pytest.raises(terminals.Difference, match=message) as caught:
+    with pytest.raises(terminals.TranscriptMismatch, match=message) as caught:
         run(text, deadline=1)
     assert str(caught.value).startswith(f"{PAGE}:{line}: ")
 
@@ -267,13 +267,15 @@ def test_order_across_terminals_counts() -> None:
     listen = "[A]\n$ mkfifo f; echo ready; cat f; rm f\nready\n"
     send = "[B]\n$ echo hi >f\n"
     run(f"{listen}{send}[A]\nhi")
-    with pytest.raises(terminals.Difference, match=":4: A shows nothing"):
+    with pytest.raises(
+        terminals.TranscriptMismatch, match=":4: A shows nothing"
+    ):
         run(f"{listen}hi\n{send}", deadline=0.5)
 
 
 def test_difference_shows_the_other_terminals() -> None:
     text = "[A]\n$ cat\n[B]\n$ nosuch\n[A]\nhi"
-    with pytest.raises(terminals.Difference) as caught:
+    with pytest.raises(terminals.TranscriptMismatch) as caught:
         run(text, deadline=0.5)
     assert re.search(
         "B shows besides:\n.*nosuch: .*not found", str(caught.value)
@@ -281,7 +283,7 @@ def test_difference_shows_the_other_terminals() -> None:
 
 
 def test_diff_is_of_the_whole_terminal() -> None:
-    with pytest.raises(terminals.Difference) as caught:
+    with pytest.raises(terminals.TranscriptMismatch) as caught:
         run("[A]\n$ echo a; echo b; echo c\na\n[B]\n$\n[A]\nB\nc\n$")
     assert str(caught.value).splitlines() == [
         f"{PAGE}:7: A shows something else",
@@ -300,7 +302,9 @@ def test_diff_is_of_the_whole_terminal() -> None:
 @pytest.mark.parametrize("command", ["sleep 60", "sleep 60 & sleep 60"])
 def test_nothing_survives_a_failure(command: str) -> None:
     before = len(os.listdir("/dev/fd"))
-    with pytest.raises(terminals.Difference, match="running") as caught:
+    with pytest.raises(
+        terminals.TranscriptMismatch, match="running"
+    ) as caught:
         run(
             ':varying: 1=\\d+ /h=/.+\n\n$ sh -c \'trap "" HUP INT TERM; '
             f"echo $PPID; pwd; {command}'\n1\n/h",

@@ -1,7 +1,7 @@
 """Children that fail, die or cannot be.
 
 That nothing is left open, nobody left behind, and no child runs on as its
-parent, Running sees to.
+parent, RunningProgram sees to.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from tests.harness.programs import (
     FILES,
     FORKING,
     STDIN,
-    Ended,
-    Running,
+    ExitReport,
+    RunningProgram,
+    act_in_child,
     assert_tells,
-    but_in_child,
     fault_of,
     main_of,
     outliving_child,
@@ -63,10 +63,10 @@ CANNOT_EXECUTE = 126  # what a shell says of a command
 fork = os.fork
 
 
-def run(program: str, **replace: object) -> Ended:
+def run(program: str, **replace: object) -> ExitReport:
     """Run *program* with another fork, and perhaps shorter timeouts."""
     replace["os.fork"] = replace.pop("fork")
-    with Running(
+    with RunningProgram(
         program,
         *own_arguments(program),
         stdin=STDIN,
@@ -107,7 +107,7 @@ def test_reports_that_a_signal_ended_a_child(
         os.kill(os.getpid(), number)
 
     ended = run(
-        program, fork=but_in_child(kill_oneself), **short_timeouts(program)
+        program, fork=act_in_child(kill_oneself), **short_timeouts(program)
     )
     if program in EXECUTING:  # it ends as the other program does
         dies = number == signal.SIGTERM
@@ -139,7 +139,7 @@ def test_output_comes_once(program: str) -> None:
         print("begun", end=" ")
         run_file(program, *own_arguments(program))
 
-    with Running(begin_and_run, stdin=STDIN) as running:
+    with RunningProgram(begin_and_run, stdin=STDIN) as running:
         ended = running.finish()
     assert (ended.status, ended.err, ended.out.count("begun")) == (0, "", 1)
 
@@ -150,7 +150,7 @@ def test_reports_a_childs_status(program: str) -> None:
         leave = os._exit
         os._exit = lambda _: leave(3)  # type: ignore[assignment]
 
-    ended = run(program, fork=but_in_child(end_badly))
+    ended = run(program, fork=act_in_child(end_badly))
     if program in EXECUTING:  # the other program ends well
         assert (ended.status, ended.err) == (0, "")
     else:
@@ -173,7 +173,7 @@ def test_reports_that_a_child_failed(program: str) -> None:
         os.closerange(3, 256)
 
     # Or an impatient parent could end it before it has said why.
-    fork = outliving_child(but_in_child(lose_every_channel))
+    fork = outliving_child(act_in_child(lose_every_channel))
     ended = run(program, fork=fork, **short_timeouts(program))
     status = CANNOT_EXECUTE if program in EXECUTING else 1
     # The child says why; the parent, that it failed.
@@ -243,8 +243,8 @@ def test_signals_nobody_for_whom_it_has_waited(program: str) -> None:
         watch_process_ids()
         main_of(program, "true", "sleep 1000")()
 
-    with Running(watch_and_run, name=program) as running:
-        assert running.complaint() == "waited for one"
+    with RunningProgram(watch_and_run, name=program) as running:
+        assert running.stderr_line() == "waited for one"
         running.signal(signal.SIGTERM)
         status = -signal.SIGTERM
         assert running.finish() == (status, "", "waited for one\n")
@@ -257,7 +257,7 @@ def test_signals_nobody_for_whom_it_has_waited(program: str) -> None:
 def test_what_it_executes_finds_signals_as_usual(program: str) -> None:
     """Python ignores SIGXFSZ as well, which matters to few programs."""
     grep = "grep -E Sig(Blk|Ign) /proc/self/status"
-    with Running(program, grep, "cat") as running:
+    with RunningProgram(program, grep, "cat") as running:
         out = running.finish().out
     blocked, ignored = (int(mask, 16) for mask in re.findall(r"\w+\n", out))
     assert not blocked

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.harness.peers import DATAGRAM, address_in, client_of, open_socket
-from tests.harness.programs import PROGRAMS, Running, assert_tells, source
+from tests.harness.programs import (
+    PROGRAMS,
+    RunningProgram,
+    assert_tells,
+    source,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +70,10 @@ class TestReceivers:
     @fault("a burst that overflows the receive buffer")
     @every_receiver
     def test_burst(self, program: str) -> None:
-        with Running(program) as running, contextlib.ExitStack() as stack:
+        with (
+            RunningProgram(program) as running,
+            contextlib.ExitStack() as stack,
+        ):
             client = stack.enter_context(client_of(program, running.line()))
             os.kill(running.pid, signal.SIGSTOP)
             os.waitpid(running.pid, os.WUNTRACED)
@@ -81,7 +89,7 @@ class TestReceivers:
     @fault("the loss of 30 % of the datagrams")
     @every_receiver
     def test_loss_of_some(self, program: str) -> None:
-        with Running(program, replace=lossy(30)) as running:
+        with RunningProgram(program, replace=lossy(30)) as running:
             with client_of(program, running.line()) as client:
                 client.setblocking(False)
                 with contextlib.suppress(OSError):  # it has had enough
@@ -93,7 +101,7 @@ class TestReceivers:
     @fault("the loss of all datagrams")
     @every_receiver
     def test_loss_of_all(self, program: str) -> None:
-        with Running(program, replace=lossy(100)) as running:
+        with RunningProgram(program, replace=lossy(100)) as running:
             with client_of(program, running.line()) as client:
                 for _ in range(100):
                     with contextlib.suppress(OSError):  # UNIX domain: told
@@ -103,7 +111,7 @@ class TestReceivers:
     @fault("a sender without a name")
     @every_receiver
     def test_unnamed_sender(self, program: str) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
             with open_socket(program) as sender:
                 sender.sendto(b"calm", address_in(first))
@@ -118,7 +126,7 @@ class TestAsking:
     @every_asking
     def test_loss_of_some(self, program: str) -> None:
         replace = lossy(30) | {"TRIES": 200, "TIMEOUT": 0.02}
-        with Running(program, replace=replace) as running:
+        with RunningProgram(program, replace=replace) as running:
             status, out, err = running.finish()
         assert (status, err) == (0, "")
         assert out.endswith("-->Half a league onward\n")
@@ -128,7 +136,7 @@ class TestAsking:
     @every_asking
     def test_loss_of_all(self, program: str) -> None:
         replace = lossy(100) | {"TRIES": 2, "TIMEOUT": 0.02}
-        with Running(program, replace=replace) as running:
+        with RunningProgram(program, replace=replace) as running:
             ended = running.finish()
         # The child, too, may find that its time is up.
         assert_tells(

@@ -20,12 +20,12 @@ import pytest
 from tests.harness.peers import (
     DATAGRAM,
     client_of,
-    end,
+    message_of,
     open_socket,
     peer_of,
+    received_by,
     send_to,
-    taken_by,
-    wire,
+    stop_server,
 )
 from tests.harness.programs import (
     ECHOING,
@@ -38,8 +38,8 @@ from tests.harness.programs import (
     SENDING,
     SERVING,
     STDIN,
-    Ended,
-    Running,
+    ExitReport,
+    RunningProgram,
     assert_idle,
     assert_tells,
     main_of,
@@ -68,7 +68,7 @@ def command_of(program: str) -> Iterator[list[str]]:
     if program in SENDING:
         with peer_of(program) as (peer, arguments):
             yield [file, *arguments]
-            assert taken_by(peer) == wire(program)
+            assert received_by(peer) == message_of(program)
     else:
         yield [file, *own_arguments(program)]
 
@@ -94,7 +94,7 @@ def close(number: int) -> None:
 def usual_output(program: str) -> str:
     with command_of(program) as command:
         action = functools.partial(run, command)
-        with Running(action, stdin=STDIN, name=program) as running:
+        with RunningProgram(action, stdin=STDIN, name=program) as running:
             status, out, err = running.finish()
     assert (status, err) == (0, "")
     return without_times(out)
@@ -127,7 +127,7 @@ class TestClosedAtStart:
 
         with (
             command_of(program) as command,
-            Running(start, stdin=STDIN, name=program) as running,
+            RunningProgram(start, stdin=STDIN, name=program) as running,
         ):
             ended = running.finish()
         if ended.err and number < 2:  # it cannot do without
@@ -155,7 +155,7 @@ class TestClosedAtStart:
         replace = {"socket.socket.bind": bind_and_tell}
         with (
             command_of(program) as command,
-            Running(start, replace=replace, name=program) as running,
+            RunningProgram(start, replace=replace, name=program) as running,
             open(ready, "rb", 0) as notice,
         ):
             os.close(bound)
@@ -185,7 +185,7 @@ class TestUselessOutput:
 
     def ended(
         self, program: str, stdout: int, *, sigpipe_ignored: bool = False
-    ) -> Ended:
+    ) -> ExitReport:
         """Return what is left of *program*."""
         with command_of(program) as command:
             return outcome_of(
@@ -198,7 +198,7 @@ class TestUselessOutput:
             )
 
     def assert_tells_of_output(
-        self, program: str, ended: Ended, why: str
+        self, program: str, ended: ExitReport, why: str
     ) -> None:
         """See that *program* says *why* it could not write."""
         own = rf"{program}: \[{why}\n"
@@ -268,7 +268,7 @@ def test_few_descriptors(
         main = main_of(program, *arguments)
         for few in range(10):
             action = functools.partial(run_with_few, few, main)
-            with Running(action, stdin=STDIN, name=program) as running:
+            with RunningProgram(action, stdin=STDIN, name=program) as running:
                 ended = running.finish()
             if untidy:
                 err, found = re.subn(r"left open: .*\n", "", ended.err)
@@ -303,7 +303,7 @@ def test_many_descriptors(program: str) -> None:
 
     with (
         command_of(program) as command,
-        Running(start, stdin=STDIN, name=program) as running,
+        RunningProgram(start, stdin=STDIN, name=program) as running,
     ):
         if program in ECHOING:
             with client_of(program, running.line()) as client:
@@ -315,7 +315,7 @@ def test_many_descriptors(program: str) -> None:
             first = running.line()
             send_to(program, first, b"one")
             assert running.line() == "-->one"
-            end(program, running, first)
+            stop_server(program, running, first)
             return
         ended = running.finish()
     if ended.err:

@@ -31,9 +31,9 @@ from tests.harness.peers import address_in, client_of, open_socket
 from tests.harness.programs import (
     DEADLINE,
     ECHOING,
-    Running,
+    RunningProgram,
     assert_idle,
-    die,
+    kill_self,
     wait_until_blocked,
 )
 
@@ -46,9 +46,9 @@ fault = pytest.mark.fault
 
 
 @contextlib.contextmanager
-def serving(program: str) -> Iterator[tuple[Running, str]]:
+def serving(program: str) -> Iterator[tuple[RunningProgram, str]]:
     """Yield a server, and its first line; then see that it serves on."""
-    with Running(program) as running:
+    with RunningProgram(program) as running:
         first = running.line()
         yield running, first
         with client_of(program, first) as client:
@@ -110,7 +110,7 @@ def test_reset_before_accept(program: str) -> None:
     with serving(program) as (running, first):
         with stopped(running), client_of(program, first) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        assert "reset by peer" in running.complaint()
+        assert "reset by peer" in running.stderr_line()
 
 
 @fault("a reset in the middle of the stream")
@@ -121,7 +121,7 @@ def test_reset(program: str) -> None:
             assert_echoed(client, b"one")
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         told = f"{program}: [Errno {errno.ECONNRESET}] "
-        assert running.complaint().startswith(told)
+        assert running.stderr_line().startswith(told)
 
 
 @fault("a silent peer beside one that talks")
@@ -228,9 +228,12 @@ def test_peer_killed(program: str) -> None:
     def say_half_and_die() -> None:
         with client_of(program, first) as client:
             assert_echoed(client, b"Half a")
-            die()
+            kill_self()
 
-    with serving(program) as (_, first), Running(say_half_and_die) as peer:
+    with (
+        serving(program) as (_, first),
+        RunningProgram(say_half_and_die) as peer,
+    ):
         assert peer.finish().status == -signal.SIGKILL
 
 
@@ -251,7 +254,7 @@ def test_full_backlog(program: str) -> None:
                 stack.enter_context(client_of(program, first))
                 for _ in range(BACKLOG + 1)
             ]
-            with Running(come_too_late, replace=TELLING) as late:
+            with RunningProgram(come_too_late, replace=TELLING) as late:
                 assert_kept_waiting(late)
         for client in clients:
             assert_echoed(client, TEXT.encode())
@@ -271,7 +274,7 @@ def test_no_free_descriptor(program: str) -> None:
             client = open_socket(program)
             client.connect(address_in(first))
             told = f"{program}: [Errno {errno.EMFILE}] "
-            assert running.complaint().startswith(told)
+            assert running.stderr_line().startswith(told)
             assert_echoed(other, b"one")
             assert_idle(running.pid)
         with client:

@@ -22,7 +22,7 @@ from tests.harness.peers import (
     client_of,
     open_socket,
     peer_of,
-    taken_by,
+    received_by,
 )
 from tests.harness.programs import (
     DEADLINE,
@@ -32,10 +32,10 @@ from tests.harness.programs import (
     RECEIVING,
     SENDING,
     STDIN,
-    Ended,
-    Running,
+    ExitReport,
+    RunningProgram,
+    act_in_child,
     assert_tells,
-    but_in_child,
     calls_of,
     main_of,
     own_arguments,
@@ -97,12 +97,12 @@ class Timer:
         os.set_blocking(self.clock, False)
 
     def start(self) -> None:
-        os.fork = but_in_child(lambda: os.read(self.gate, 1))
+        os.fork = act_in_child(lambda: os.read(self.gate, 1))
         signal.signal(signal.SIGALRM, lambda *_: None)
         signal.set_wakeup_fd(self.clock, warn_on_full_buffer=False)
         signal.setitimer(signal.ITIMER_REAL, MILLISECOND, MILLISECOND)
 
-    def let_tick(self, running: Running) -> None:
+    def let_tick(self, running: RunningProgram) -> None:
         """Wait until the call in which a process waits was interrupted."""
         wait_until_blocked(running.pid)
         os.read(self.ticks, 65536)  # those that came before
@@ -121,8 +121,8 @@ def play(
     program: str,
     prepare: Callable[[], object],
     started: Callable[[int], object] = int,
-    hold: Callable[[Running], object] | None = None,
-) -> Ended:
+    hold: Callable[[RunningProgram], object] | None = None,
+) -> ExitReport:
     """Run *program* after *prepare*, and give it the peer that it needs.
 
     :param started: called with the process id when the program was started
@@ -145,14 +145,14 @@ def play(
                 go_on = let_wait(program, peer, stack)
         else:
             arguments = own_arguments(program)
-        running = Running(prepare_and_run, stdin=STDIN, name=program)
+        running = RunningProgram(prepare_and_run, stdin=STDIN, name=program)
         stack.enter_context(running)
         started(running.pid)
         if hold and program in SENDING + FORKING:
             hold(running)
             go_on()
         if program in SENDING:
-            assert taken_by(peer)
+            assert received_by(peer)
         if program in RECEIVING:
             receive(program, running, hold or bool)
         elif program in ECHOING:
@@ -171,7 +171,7 @@ def let_wait(
     if sender in CONNECTING:
         if sender.startswith("inet_"):
             fill_queue(peer, other)
-            return partial(taken_by, peer)
+            return partial(received_by, peer)
         return bool
     if sender.startswith("inet_"):  # it waits for a refusal
         return lambda: peer.sendto(b".", peer.recvfrom(1, socket.MSG_PEEK)[1])
@@ -192,7 +192,9 @@ def fill_queue(peer: socket.socket, other: socket.socket) -> None:
 
 
 def receive(
-    program: str, running: Running, hold: Callable[[Running], object]
+    program: str,
+    running: RunningProgram,
+    hold: Callable[[RunningProgram], object],
 ) -> None:
     first_line = running.line()
     hold(running)
@@ -207,7 +209,9 @@ def receive(
 
 
 def let_echo(
-    program: str, running: Running, hold: Callable[[Running], object]
+    program: str,
+    running: RunningProgram,
+    hold: Callable[[RunningProgram], object],
 ) -> None:
     first_line = running.line()
     hold(running)
@@ -218,7 +222,7 @@ def let_echo(
     running.signal(signal.SIGINT)
 
 
-def assert_nothing_happened(program: str, ended: Ended) -> None:
+def assert_nothing_happened(program: str, ended: ExitReport) -> None:
     status = -signal.SIGINT if program in STREAM + ECHOING else 0
     assert (ended.status, ended.err) == (status, "")
 
@@ -248,7 +252,7 @@ def test_connecting_in_the_unix_domain() -> None:
             timer.start()
             main_of(program, *arguments)()
 
-        with Running(start_and_run, name=program) as running:
+        with RunningProgram(start_and_run, name=program) as running:
             ended = running.finish()
     why = re.escape(os.strerror(errno.ENOTCONN))
     assert_tells(ended, rf"{program}: peer: .*{why}\n", out="")

@@ -22,7 +22,7 @@ from tests.harness.programs import (
     FORKING,
     HANDLING,
     PROGRAMS,
-    Ended,
+    ExitReport,
     shown,
     signal_name,
     source,
@@ -157,7 +157,7 @@ class Expected(NamedTuple):
     own: tuple[int, ...] = (0,)  # how many lines it may write to stderr
     childs: bool = False  # whether a child may complain as well
 
-    def is_met_by(self, ended: Ended) -> bool:
+    def is_met_by(self, ended: ExitReport) -> bool:
         told = re.findall(rf"{OF_CHILD}|.*\n|.+", ended.err)
         childs = [line for line in told if re.match(OF_CHILD, line)]
         return (
@@ -300,7 +300,7 @@ def failure(
     return "\n".join(lines)
 
 
-def as_table(ended: Ended) -> str:
+def as_table(ended: ExitReport) -> str:
     """Return what is left of a program, one thing a line."""
     return (
         f"{ended.status!r}\n"

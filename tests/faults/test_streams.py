@@ -23,20 +23,20 @@ from tests.harness.peers import (
     STREAM,
     address_in,
     client_of,
-    end,
+    message_of,
     open_socket,
     peer_of,
+    received_by,
     send_to,
-    taken_by,
-    wire,
+    stop_server,
 )
 from tests.harness.programs import (
     DEADLINE,
     ROOT,
-    Running,
+    RunningProgram,
     assert_idle,
     assert_tells,
-    die,
+    kill_self,
     wait_until_blocked,
 )
 
@@ -55,14 +55,14 @@ every_client = pytest.mark.parametrize("program", CONNECTING)
 fault = pytest.mark.fault
 
 
-def shown(running: Running) -> Iterator[str]:
+def shown(running: RunningProgram) -> Iterator[str]:
     """Yield what a server shows of one connection, until that ends."""
     while (line := running.line()) != "Ending connection":
         yield line.removeprefix("-->")
 
 
 @contextlib.contextmanager
-def stopped(running: Running) -> Iterator[None]:
+def stopped(running: RunningProgram) -> Iterator[None]:
     """Keep a program from running, as ^Z does."""
     os.kill(running.pid, signal.SIGSTOP)
     os.waitpid(running.pid, os.WUNTRACED)
@@ -97,14 +97,14 @@ def tell_and_connect(
 TELLING = {"socket.socket.connect": tell_and_connect}
 
 
-def assert_kept_waiting(peer: Running) -> None:
+def assert_kept_waiting(peer: RunningProgram) -> None:
     """See that a TELLING *peer* is in connect(), and stays there."""
     assert peer.line() == "connecting"
     assert_idle(peer.pid)
     assert not select.select([peer.out.descriptor], [], [], 0)[0]
 
 
-def line_beginning(running: Running, start: str) -> str:
+def line_beginning(running: RunningProgram, start: str) -> str:
     while not (line := running.line()).startswith(start):
         pass
     return line
@@ -114,19 +114,19 @@ class TestServers:
     @fault("one byte at a time")
     @every_server
     def test_one_byte_at_a_time(self, program: str) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
             with client_of(program, first) as client:
                 for byte in TEXT.encode():
                     client.sendall(bytes([byte]))
             assert "".join(shown(running)) == TEXT
             send_to(program, first)
-            end(program, running, first)
+            stop_server(program, running, first)
 
     @fault("a message cut in two, at every place")
     @every_server
     def test_message_cut_at_every_place(self, program: str) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
             for place in range(1, len(TEXT)):
                 with client_of(program, first) as client:
@@ -136,28 +136,28 @@ class TestServers:
                     assert running.line() == f"-->{TEXT[place:]}"
                 assert running.line() == "Ending connection"
             send_to(program, first)
-            end(program, running, first)
+            stop_server(program, running, first)
 
     @fault("a peer that is gone before it is accepted")
     @every_server
     def test_reset_before_accept(self, program: str) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
             with stopped(running), client_of(program, first) as client:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             if program.startswith("inet_"):
-                assert "reset by peer" in running.complaint()
+                assert "reset by peer" in running.stderr_line()
             # The UNIX domain knows no reset.
             assert running.line() == "Ending connection"
             send_to(program, first)
-            end(program, running, first)
+            stop_server(program, running, first)
 
     @fault("a silent peer beside one that talks")
     @every_server
     def test_silent_peer(
         self, program: str, record_property: Callable[[str, object], None]
     ) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
             with client_of(program, first) as silent:
                 send_to(program, first, b"one")
@@ -168,7 +168,7 @@ class TestServers:
                     silent.close()
                     assert running.line() == "Ending connection"
                 assert running.line() == "-->one"
-                end(program, running, first)
+                stop_server(program, running, first)
 
     @fault("200 peers at once")
     @every_server
@@ -186,7 +186,7 @@ class TestServers:
                 peer.sendall(str(number).encode())
                 may_close.wait(DEADLINE)
 
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
             peers = [
                 threading.Thread(target=speak, args=(number,))
@@ -202,18 +202,18 @@ class TestServers:
             assert lines.count("Ending connection") == MANY
             assert {f"-->{number}" for number in range(MANY)} < set(lines)
             send_to(program, first)
-            end(program, running, first)
+            stop_server(program, running, first)
 
     @fault("200 peers one after another")
     @every_server
     def test_many_one_after_another(self, program: str) -> None:
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
             for number in range(MANY):
                 send_to(program, first, str(number).encode())
                 assert list(shown(running)) == [str(number)]
             send_to(program, first)
-            end(program, running, first)
+            stop_server(program, running, first)
 
     @fault("a flood of 100 MB, and a slow reader of the output")
     @every_server
@@ -228,7 +228,7 @@ class TestServers:
                     client.sendall(piece)
                     expected.update(piece)
 
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
             peer = threading.Thread(target=pour)
             peer.start()
@@ -239,7 +239,7 @@ class TestServers:
             peer.join()
             assert digest.hexdigest() == expected.hexdigest(), "other text"
             send_to(program, first)
-            end(program, running, first)
+            stop_server(program, running, first)
 
     @fault("a peer killed in the middle of a message")
     @every_server
@@ -247,15 +247,15 @@ class TestServers:
         def say_half_and_die() -> None:
             with client_of(program, first) as client:
                 client.sendall(b"Half a")
-                die()
+                kill_self()
 
-        with Running(program) as running:
+        with RunningProgram(program) as running:
             first = running.line()
-            with Running(say_half_and_die) as peer:
+            with RunningProgram(say_half_and_die) as peer:
                 assert peer.finish().status == -signal.SIGKILL
             assert list(shown(running)) == ["Half a"]
             send_to(program, first)
-            end(program, running, first)
+            stop_server(program, running, first)
 
     @fault("a full queue of requests")
     @every_server
@@ -265,20 +265,23 @@ class TestServers:
                 peer.setblocking(True)
                 peer.connect(address_in(first))
 
-        with Running(program) as running, contextlib.ExitStack() as stack:
+        with (
+            RunningProgram(program) as running,
+            contextlib.ExitStack() as stack,
+        ):
             first = running.line()
             with stopped(running):
                 for _ in range(BACKLOG + 1):
                     client = stack.enter_context(client_of(program, first))
                     client.sendall(TEXT.encode())
-                with Running(come_too_late, replace=TELLING) as late:
+                with RunningProgram(come_too_late, replace=TELLING) as late:
                     assert_kept_waiting(late)
             stack.close()
             lines = [running.line() for _ in range(2 * (BACKLOG + 1))]
             assert lines.count("Ending connection") == BACKLOG + 1
             assert lines.count(f"-->{TEXT}") == BACKLOG + 1
             send_to(program, first)
-            end(program, running, first)
+            stop_server(program, running, first)
 
     @pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit(2)")
     @fault("no free descriptor for accept")
@@ -286,7 +289,10 @@ class TestServers:
     def test_no_free_descriptor(self, program: str) -> None:
         module: Any = importlib.import_module(f"ipc_examples.{program}")
         assert getattr(module, "RETRY_DELAY", 1.0) == 1.0
-        with Running(program) as running, contextlib.ExitStack() as stack:
+        with (
+            RunningProgram(program) as running,
+            contextlib.ExitStack() as stack,
+        ):
             first = running.line()
             if program.endswith("_select"):  # its end has the next looked for
                 other = stack.enter_context(client_of(program, first))
@@ -300,15 +306,15 @@ class TestServers:
                 with client_of(program, first) as client:
                     client.sendall(b"one")
                 told = f"{program}: [Errno {errno.EMFILE}] "
-                assert running.complaint().startswith(told)
+                assert running.stderr_line().startswith(told)
                 assert_idle(running.pid)
             stack.close()
             line_beginning(running, "-->one")
-            end(program, running, first)
+            stop_server(program, running, first)
 
 
 def assert_reports_the_end(
-    program: str, running: Running, peer: socket.socket
+    program: str, running: RunningProgram, peer: socket.socket
 ) -> None:
     """See what *program* says when *peer* breaks off."""
     peer.accept()[0].close()
@@ -322,7 +328,7 @@ class TestClients:
         message = TEXT.encode() * 100_000
         with (
             peer_of(program) as (peer, arguments),
-            Running(
+            RunningProgram(
                 program, *arguments, replace={"MESSAGE": message}
             ) as running,
         ):
@@ -338,7 +344,7 @@ class TestClients:
         message = TEXT.encode() * 100_000
         with (
             peer_of(program) as (peer, arguments),
-            Running(
+            RunningProgram(
                 program, *arguments, replace={"MESSAGE": message}
             ) as running,
         ):
@@ -359,7 +365,10 @@ class TestClients:
             python = sys.executable
             os.execl(python, python, "-c", code, *arguments)  # noqa: S606
 
-        with peer_of(program) as (peer, arguments), Running(start) as running:
+        with (
+            peer_of(program) as (peer, arguments),
+            RunningProgram(start) as running,
+        ):
             assert_reports_the_end(program, running, peer)
 
     @fault("a full queue of requests")
@@ -371,9 +380,11 @@ class TestClients:
         ):
             peer.listen(0)  # room for one
             first.connect(peer.getsockname())
-            with Running(program, *arguments, replace=TELLING) as running:
+            with RunningProgram(
+                program, *arguments, replace=TELLING
+            ) as running:
                 assert_kept_waiting(running)
                 first.close()
-                assert taken_by(peer) == b""
-                assert taken_by(peer) == wire(program)
+                assert received_by(peer) == b""
+                assert received_by(peer) == message_of(program)
                 assert running.finish() == (0, "connected\n", "")

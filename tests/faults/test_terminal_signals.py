@@ -27,7 +27,7 @@ from tests.harness.programs import (
     FINISHING,
     PROGRAMS,
     SERVING,
-    Running,
+    RunningProgram,
     Status,
     main_of,
     own_arguments,
@@ -176,7 +176,7 @@ def test_no_other_program_waits_for_input(program: str) -> None:
         os.dup2(inlet, 0)  # where nothing ever comes
         main_of(program, *own_arguments(program))()
 
-    with Running(start, name=program) as running:
+    with RunningProgram(start, name=program) as running:
         assert running.finish().status == 0
     os.close(inlet)
     os.close(feed)

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from tests.harness.peers import style_of, wire
+from tests.harness.peers import message_of, style_of
 from tests.harness.programs import (
     DEADLINE,
     ECHOING,
     RECEIVING,
     SENDING,
-    Running,
+    RunningProgram,
     main_of,
     wait_until_blocked,
 )
@@ -83,7 +83,7 @@ def why_not() -> str:
         return "network namespaces are Linux's"
     if not shutil.which("ip"):
         return "the command ip is not installed"
-    with Running(lay_a_link) as laying:
+    with RunningProgram(lay_a_link) as laying:
         return laying.finish().err.rstrip("\n")
 
 
@@ -99,7 +99,7 @@ class Network:
         self.stack = stack
         self.inlet, self.orders = os.pipe()
         stack.callback(os.close, self.orders)
-        self.process = stack.enter_context(Running(self.stay))
+        self.process = stack.enter_context(RunningProgram(self.stay))
         os.close(self.inlet)
         assert self.process.line() == "ready"
 
@@ -117,11 +117,13 @@ class Network:
         os.write(self.orders, f"{command}\n".encode())
         assert self.process.line() == "done"
 
-    def run(self, program: str, *arguments: str, **names: object) -> Running:
+    def run(
+        self, program: str, *arguments: str, **names: object
+    ) -> RunningProgram:
         """Run a program in this network, its *names* replaced."""
         return self.call(main_of(program, *arguments, **names))
 
-    def call(self, function: Callable[[], object]) -> Running:
+    def call(self, function: Callable[[], object]) -> RunningProgram:
         """Call a function in this network."""
 
         def action() -> None:
@@ -129,7 +131,7 @@ class Network:
                 ctypes.CDLL(None).setns(network.fileno(), CLONE_NEWNET)
             function()
 
-        return self.stack.enter_context(Running(action))
+        return self.stack.enter_context(RunningProgram(action))
 
 
 @pytest.fixture
@@ -156,19 +158,19 @@ pytestmark = [
 Networks = tuple[Network, Network]
 
 
-def started(there: Network, program: str) -> tuple[Running, str]:
+def started(there: Network, program: str) -> tuple[RunningProgram, str]:
     """Start a receiver there; return it and its port."""
     receiver = there.run(program, THERE)
     return receiver, receiver.line().rpartition(" ")[2]
 
 
 def serve_next(
-    here: Network, program: str, receiver: Running, port: str
+    here: Network, program: str, receiver: RunningProgram, port: str
 ) -> None:
     """See that a receiver shows what the next sender sends, and end it."""
     sender = here.run(sender_to(program), THERE, port)
     assert sender.finish() == (0, "", "")
-    text = wire(sender_to(program)).removesuffix(b"\0").decode()
+    text = message_of(sender_to(program)).removesuffix(b"\0").decode()
     assert receiver.line() == f"-->{text}"
     if program in DATAGRAM:
         assert receiver.finish() == (0, "", "")
@@ -253,7 +255,7 @@ def exchange(port: str, data: bytes) -> None:
     print(echo == data)
 
 
-def serve_one_more(here: Network, server: Running, port: str) -> None:
+def serve_one_more(here: Network, server: RunningProgram, port: str) -> None:
     """See that a server sends back what comes, and end it."""
     client = here.call(lambda: exchange(port, b"one"))
     assert client.finish() == (0, "True\n", "")

@@ -18,13 +18,13 @@ from tests.harness.programs import (
     SENDING,
     assert_idle,
     command_line,
-    named,
+    programs_named,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.harness.programs import Running
+    from tests.harness.programs import RunningProgram
 
 LOOPBACK = "127.0.0.1"
 
@@ -36,8 +36,8 @@ WIRE = {
 }
 LONGEST = ("x" * 107, "x" + "ü" * 53)  # 107 bytes each
 # What receives, a datagram or a stream.
-DATAGRAM = named("_datagram_receive")
-STREAM = named("_stream_accept", "_stream_select")
+DATAGRAM = programs_named("_datagram_receive")
+STREAM = programs_named("_stream_accept", "_stream_select")
 
 
 def has_ipv6() -> bool:
@@ -53,15 +53,15 @@ needs_ipv6 = pytest.mark.skipif(
 )
 
 
-def know_nobody(*_: object, **__: object) -> NoReturn:
+def unknown_host(*_: object, **__: object) -> NoReturn:
     raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
 
 # What a resolver says that need not be asked: that could take a minute.
-NAMES_UNKNOWN = {"socket.getaddrinfo": know_nobody}
+NAMES_UNKNOWN = {"socket.getaddrinfo": unknown_host}
 
 
-def wire(sender: str) -> bytes:
+def message_of(sender: str) -> bytes:
     """Return the bytes that *sender* sends."""
     return next(data for end, data in WIRE.items() if sender.endswith(end))
 
@@ -136,8 +136,8 @@ def send_to(
             client.sendall(message)
 
 
-def end(
-    program: str, running: Running, first: str, host: str = LOOPBACK
+def stop_server(
+    program: str, running: RunningProgram, first: str, host: str = LOOPBACK
 ) -> None:
     """End *program*, to which one client has spoken and then closed.
 
@@ -156,13 +156,13 @@ def end(
 
 
 def speak_and_end(
-    program: str, running: Running, first: str, host: str = LOOPBACK
+    program: str, running: RunningProgram, first: str, host: str = LOOPBACK
 ) -> None:
     """See that *program* serves who speaks to it at *host*, and end it."""
     if program not in ECHOING:
         send_to(program, first, b"one", host=host)
         assert running.line() == "-->one"
-        end(program, running, first, host)
+        stop_server(program, running, first, host)
         return
     with client_of(program, first, host) as client:
         client.sendall(b"one")
@@ -196,7 +196,7 @@ def arguments_to(sender: str, address: Any) -> list[str]:  # noqa: ANN401
     return words.split()[2:]
 
 
-def taken_by(peer: socket.socket) -> bytes:
+def received_by(peer: socket.socket) -> bytes:
     """Return all that one sender has to say."""
     if peer.type == socket.SOCK_DGRAM:
         return peer.recv(65536)

@@ -47,7 +47,7 @@ if sys.platform == "linux":
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def named(*endings: str, start: str = "") -> list[str]:
+def programs_named(*endings: str, start: str = "") -> list[str]:
     """Return the programs whose names begin and end so."""
     return [p for p in PROGRAMS if p.startswith(start) and p.endswith(endings)]
 
@@ -66,7 +66,7 @@ def calls_of(program: str) -> frozenset[str]:
     )
 
 
-def making(*names: str) -> list[str]:
+def programs_calling(*names: str) -> list[str]:
     """Return the programs that make one of these calls, on any object."""
     return [
         p
@@ -88,13 +88,13 @@ def handles_signals(program: str) -> bool:
     return found
 
 
-FORKING = making("fork")
-EXECUTING = making("execvp")
+FORKING = programs_calling("fork")
+EXECUTING = programs_calling("execvp")
 HANDLING = [p for p in PROGRAMS if handles_signals(p)]
-WITH_ARGUMENTS = making("add_argument")
+WITH_ARGUMENTS = programs_calling("add_argument")
 # Some talk to themselves, or to their children.
-BINDING = making("bind", "create_server")
-REACHING = making("connect", "create_connection", "sendto")
+BINDING = programs_calling("bind", "create_server")
+REACHING = programs_calling("connect", "create_connection", "sendto")
 SERVING = [p for p in BINDING if p not in REACHING]  # wait for a peer
 RECEIVING = [p for p in SERVING if "-->" in source(p)]  # show what it sends
 ECHOING = [p for p in SERVING if p not in RECEIVING]  # send it back
@@ -191,7 +191,7 @@ def signal_name(number: int) -> str:
     return signal.Signals(number).name if known else f"signal {number}"
 
 
-class Ended(NamedTuple):
+class ExitReport(NamedTuple):
     """What is left of a program."""
 
     status: Status
@@ -222,7 +222,7 @@ class Stream:
         return taken.decode(errors="backslashreplace")
 
 
-class Running:
+class RunningProgram:
     """A program, or any action, in a process of its own.
 
     That it leaves no descriptor open, and no child behind, and that no child
@@ -291,7 +291,7 @@ class Running:
         """Return the next line of standard output."""
         return self.next_line(self.out, "standard output")
 
-    def complaint(self) -> str:
+    def stderr_line(self) -> str:
         """Return the next line of standard error."""
         return self.next_line(self.err, "standard error")
 
@@ -304,14 +304,14 @@ class Running:
         self.story.append(f"{signal_name(number)} was sent to {whom}")
         (os.killpg if everybody else os.kill)(self.pid, number)
 
-    def interrupt(self) -> Ended:
+    def interrupt(self) -> ExitReport:
         """Press ^C once nothing is left to do, and wait for the end."""
         __tracebackhide__ = True
         assert_idle(self.pid)
         self.signal(signal.SIGINT)
         return self.finish()
 
-    def finish(self) -> Ended:
+    def finish(self) -> ExitReport:
         """Wait until the program and all its children have ended."""
         __tracebackhide__ = True
         deadline = time.monotonic() + DEADLINE
@@ -319,7 +319,7 @@ class Running:
             self.wait(deadline, "its end")
         wait_status = os.waitpid(self.pid, 0)[1]
         status = Status(os.waitstatus_to_exitcode(wait_status))
-        ended = Ended(status, self.out.take(), self.err.take())
+        ended = ExitReport(status, self.out.take(), self.err.take())
         self.story.append(f"it ended: {in_words(ended)}")
         orphans = self.reap()
         if orphans and status >= 0:
@@ -341,7 +341,7 @@ class Running:
         if b"\n" not in stream.pending:
             raise EOFError(
                 f"{self.name} closed its {what} instead of writing a line; "
-                f"{self.so_far()}"
+                f"{self.output_so_far()}"
             )
         line = stream.take(stream.pending.index(b"\n") + 1)[:-1]
         self.story.append(f"it wrote to {what}: {line:.200}")
@@ -376,9 +376,9 @@ class Running:
 
         lines, self.err.pending = who_runs(self.pid, read_errors)
         lines.insert(0, f"{self.name}: waited {DEADLINE:g} s for {what}")
-        return "\n".join([*lines, self.so_far()])
+        return "\n".join([*lines, self.output_so_far()])
 
-    def so_far(self) -> str:
+    def output_so_far(self) -> str:
         out, err = self.out.pending, self.err.pending
         return f"not yet read: stdout {shown(out)}, stderr {shown(err)}"
 
@@ -401,7 +401,7 @@ def outcome_of(
     *,
     name: str,
     **options: Any,  # noqa: ANN401
-) -> Ended:
+) -> ExitReport:
     """Run a command to its end, as subprocess.run() does with *options*."""
     __tracebackhide__ = True
     story = [f"{shlex.join(command)} was started"]
@@ -416,7 +416,7 @@ def outcome_of(
             f"{shown(late.stdout or '')}, stderr {shown(late.stderr or '')}"
         ) from None
     status = Status(ended.returncode)
-    outcome = Ended(status, ended.stdout or "", ended.stderr or "")
+    outcome = ExitReport(status, ended.stdout or "", ended.stderr or "")
     story.append(f"it ended: {in_words(outcome)}")
     return outcome
 
@@ -444,7 +444,7 @@ def shown(output: bytes | str) -> str:
 
 def in_words(ended: tuple[object, ...]) -> str:
     """Return what is left of a program, or was expected to be, in words."""
-    if len(ended) == len(Ended._fields):
+    if len(ended) == len(ExitReport._fields):
         status, out, err = ended
         return f"{as_status(status)}, stdout {show(out)}, stderr {show(err)}"
     return ", ".join([as_status(ended[0]), *map(show, ended[1:])])
@@ -458,7 +458,7 @@ def show(text: object) -> str:
     return shown(text) if isinstance(text, str) else repr(text)
 
 
-def refusal(
+def error_line(
     program: str,
     *arguments: str,
     stdin: bytes = b"",
@@ -466,7 +466,9 @@ def refusal(
 ) -> str:
     """Return the one line in which *program* tells why it gives up."""
     __tracebackhide__ = True
-    with Running(program, *arguments, stdin=stdin, replace=replace) as running:
+    with RunningProgram(
+        program, *arguments, stdin=stdin, replace=replace
+    ) as running:
         ended = running.finish()
     assert_tells(ended, rf"{program}: .+\n", out="")
     return ended.err
@@ -489,14 +491,14 @@ def assert_refuses(
     """
     __tracebackhide__ = True
     subject = " port ".join(arguments).encode("utf-8", "backslashreplace")
-    with Running(program, *arguments, replace=replace) as running:
+    with RunningProgram(program, *arguments, replace=replace) as running:
         ended = running.finish()
     start = re.escape(f"{program}: {subject.decode()}: ")
     assert_tells(ended, rf"{start}{why}\n", out="")
 
 
 def assert_tells(
-    ended: Ended, told: str, *, status: int = 1, out: str | None = None
+    ended: ExitReport, told: str, *, status: int = 1, out: str | None = None
 ) -> None:
     """See how a program ended, and what it told on standard error.
 
@@ -509,7 +511,7 @@ def assert_tells(
 
 
 def fault_of(
-    ended: Ended, told: str, *, status: int = 1, out: str | None = None
+    ended: ExitReport, told: str, *, status: int = 1, out: str | None = None
 ) -> str:
     """Return in words what assert_tells() would find wrong, or nothing."""
     if (
@@ -536,7 +538,7 @@ def outliving_child(fork: Callable[[], int]) -> Callable[[], int]:
     return fork_and_wait
 
 
-def but_in_child(action: Callable[[], object]) -> Callable[[], int]:
+def act_in_child(action: Callable[[], object]) -> Callable[[], int]:
     """Return a fork after which the child begins with *action*."""
     fork = os.fork
 
@@ -549,7 +551,9 @@ def but_in_child(action: Callable[[], object]) -> Callable[[], int]:
     return fork_and_act
 
 
-def as_nobody(program: str, *arguments: str) -> Callable[[], object]:
+def as_unprivileged_user(
+    program: str, *arguments: str
+) -> Callable[[], object]:
     """Return a run of *program* by a user who may do little."""
     main = main_of(program, *arguments)  # while we may read the file
 
@@ -577,7 +581,7 @@ def in_removed_directory(
     return run
 
 
-def die() -> None:
+def kill_self() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 

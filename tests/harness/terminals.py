@@ -33,11 +33,11 @@ ROOT = Path(__file__).parents[2]
 SHELL = shutil.which("dash") or "/bin/sh"
 
 
-class Difference(Exception):  # noqa: N818 - between a page and a terminal
+class TranscriptMismatch(Exception):  # noqa: N818 - between a page and a terminal
     """A transcript did not happen as the page shows it."""
 
 
-class Mismatch(Exception):  # noqa: N818 - the reason for a difference
+class UnexpectedOutput(Exception):  # noqa: N818 - the reason for a difference
     """A terminal did not show what was expected of it."""
 
 
@@ -56,7 +56,7 @@ def run(
         python: a folder whose ``python`` to run, instead of this interpreter.
 
     Raises:
-        Difference: something else happened.
+        TranscriptMismatch: something else happened.
 
     """
     with (
@@ -73,12 +73,14 @@ def run(
             name: stack.enter_context(Terminal(name, env, deadline))
             for name in transcript.terminals()
         }
-        performance = Performance(transcript, page, terminals)
+        performance = TranscriptRun(transcript, page, terminals)
         performance.play()
         given = {program.name for program in programs}
         if left := sorted(set(os.listdir(env["HOME"])) - given):
             line = transcript.blocks[0].number
-            raise Difference(f"{page}:{line}: left behind: {', '.join(left)}")
+            raise TranscriptMismatch(
+                f"{page}:{line}: left behind: {', '.join(left)}"
+            )
         return performance.values
 
 
@@ -202,12 +204,12 @@ class Terminal:
         limit = time.monotonic() + self.deadline
         while end not in self.unread:
             if "\n" in self.unread or self.unread == PROMPT:
-                raise Mismatch("shows something else")
+                raise UnexpectedOutput("shows something else")
             self._read_until(limit)
         text, _, rest = self.unread.partition(end)
         match = re.fullmatch(pattern, text)
         if not match:
-            raise Mismatch("shows something else")
+            raise UnexpectedOutput("shows something else")
         self.unread = rest
         return match
 
@@ -215,16 +217,16 @@ class Terminal:
         """Wait until the shell is alone, and has nothing more to show."""
         try:
             self.expect_prompt()
-        except Mismatch:
+        except UnexpectedOutput:
             if self.unread:
                 raise
-            raise Mismatch(
+            raise UnexpectedOutput(
                 "still running at the end of the transcript"
             ) from None
         limit = time.monotonic() + self.deadline
         while session(self.pid) != [self.pid]:
             if time.monotonic() > limit:
-                raise Mismatch("has left a process running")
+                raise UnexpectedOutput("has left a process running")
             self.read(0.01)
         # A key's echo comes after all that was shown before.
         self.shell.send(MARK)
@@ -233,7 +235,7 @@ class Terminal:
     def rest(self) -> list[str]:
         """Return the unread rows, readable, after a moment for more."""
         limit = time.monotonic() + 1
-        with contextlib.suppress(Mismatch):
+        with contextlib.suppress(UnexpectedOutput):
             while time.monotonic() < limit and self.read(0.1):
                 pass
         text = self.unread.removesuffix(MARK)
@@ -242,7 +244,9 @@ class Terminal:
 
     def _read_until(self, limit: float) -> None:
         if not self.read(limit - time.monotonic()):
-            raise Mismatch(f"shows nothing more for {self.deadline:g} s")
+            raise UnexpectedOutput(
+                f"shows nothing more for {self.deadline:g} s"
+            )
 
     def read(self, seconds: float) -> bool:
         """Take in what appears next; tell whether anything does."""
@@ -251,7 +255,7 @@ class Terminal:
         except pexpect.TIMEOUT:
             return False
         except pexpect.EOF:
-            raise Mismatch("has ended") from None
+            raise UnexpectedOutput("has ended") from None
         self._show(shown)
         return True
 
@@ -312,7 +316,7 @@ def is_busy(leader: int) -> bool:
     return False
 
 
-class Performance:
+class TranscriptRun:
     """One run of a transcript; *values* is what its samples stand for."""
 
     def __init__(
@@ -370,10 +374,10 @@ class Performance:
         """Turn a mismatch into a difference from the page."""
         try:
             yield
-        except Mismatch as reason:
-            raise Difference(self.report(name, line, reason)) from None
+        except UnexpectedOutput as reason:
+            raise TranscriptMismatch(self.report(name, line, reason)) from None
 
-    def report(self, name: str, line: Line, reason: Mismatch) -> str:
+    def report(self, name: str, line: Line, reason: UnexpectedOutput) -> str:
         """Say where and how a terminal differs from the page."""
         terminal = self.terminals[name]
         expected = self.rows(name, self.transcript.lines())

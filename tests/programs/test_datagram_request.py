@@ -13,10 +13,10 @@ from ipc_examples.datagram_request import answer_second_and_exit, ask
 from tests.harness.peers import LOOPBACK
 from tests.harness.programs import (
     DEADLINE,
-    Running,
+    RunningProgram,
+    act_in_child,
     assert_tells,
-    but_in_child,
-    die,
+    kill_self,
 )
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def outliving(fork: Callable[[], int]) -> Callable[[], int]:
 
 @pytest.mark.slow
 def test_asks_until_it_is_answered() -> None:
-    with Running(NAME) as running:
+    with RunningProgram(NAME) as running:
         assert running.finish() == (
             0,
             "request 1: no answer\nrequest 2 -->Half a league onward\n",
@@ -62,7 +62,7 @@ def test_asks_until_it_is_answered() -> None:
 
 def test_gives_up_on_a_silent_server() -> None:
     replace = {**SHORT, "answer_second_and_exit": stay_silent}
-    with Running(NAME, replace=replace) as running:
+    with RunningProgram(NAME, replace=replace) as running:
         assert running.finish() == (
             1,
             "".join(f"request {n}: no answer\n" for n in range(1, 6)),
@@ -77,7 +77,9 @@ def test_does_not_hear_a_stranger(
     with (
         datagram_socket() as server,
         datagram_socket() as stranger,
-        Running(lambda: print(ask(server.getsockname(), b"who?"))) as running,
+        RunningProgram(
+            lambda: print(ask(server.getsockname(), b"who?"))
+        ) as running,
     ):
         question, client = server.recvfrom(1024)
         assert question == b"who?"
@@ -105,7 +107,9 @@ def test_asks_a_server_again_that_starts_late(
     with datagram_socket() as deaf:
         address = deaf.getsockname()
         deaf.connect(address)  # to itself: it hears nobody else
-        with Running(ask_and_print, replace={"time.sleep": wait}) as running:
+        with RunningProgram(
+            ask_and_print, replace={"time.sleep": wait}
+        ) as running:
             assert running.line() == "request 1: refused"
             assert running.line() == f"sleeps for {DEADLINE} s"
             deaf.close()
@@ -133,7 +137,7 @@ def test_tells_of_each_try_before_the_next(
 
     with datagram_socket() as server:
         address = server.getsockname()
-        with Running(
+        with RunningProgram(
             lambda: ask(address, b"who?"),
             replace={"socket.socket.send": wait_and_send},
         ) as running:
@@ -148,8 +152,8 @@ def test_tells_of_each_try_before_the_next(
 
 def test_its_parent_does_not_hold_the_servers_socket() -> None:
     """Or nobody would refuse when the child has died."""
-    replace = {**SHORT, "os.fork": outliving(but_in_child(die))}
-    with Running(NAME, replace=replace) as running:
+    replace = {**SHORT, "os.fork": outliving(act_in_child(kill_self))}
+    with RunningProgram(NAME, replace=replace) as running:
         assert running.finish() == (
             1,
             "".join(f"request {n}: refused\n" for n in range(1, 6)),
@@ -170,7 +174,7 @@ def test_its_parent_does_not_hold_the_servers_socket() -> None:
 def test_an_answer_may_be_anything(answer: bytes, line: str) -> None:
     with datagram_socket() as server:
         address = server.getsockname()
-        with Running(lambda: print(ask(address, b"who?"))) as running:
+        with RunningProgram(lambda: print(ask(address, b"who?"))) as running:
             server.sendto(answer, server.recvfrom(1024)[1])
             out = f"{line}\n{answer[:1024]!r}\n"
             assert running.finish() == (0, out, "")
@@ -180,7 +184,7 @@ def test_the_server_answers_the_second_request() -> None:
     with (
         datagram_socket() as server,
         datagram_socket() as client,
-        Running(lambda: answer_second_and_exit(server)) as running,
+        RunningProgram(lambda: answer_second_and_exit(server)) as running,
     ):
         for question in (b"one?", b"two?"):
             client.sendto(question, server.getsockname())
@@ -202,7 +206,7 @@ def test_the_server_ends_when_nobody_asks(
     replace = {"socket.socket.settimeout": tell_and_set}
     with (
         datagram_socket() as server,
-        Running(
+        RunningProgram(
             lambda: answer_second_and_exit(server), replace=replace
         ) as running,
     ):
@@ -213,7 +217,7 @@ def test_the_server_ends_when_nobody_asks(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("end", "status"), [(die, -9), (lambda: os._exit(3), 3)]
+    ("end", "status"), [(kill_self, -9), (lambda: os._exit(3), 3)]
 )
 def test_tells_how_the_child_ended(
     end: Callable[[], object], status: int
@@ -225,7 +229,7 @@ def test_tells_how_the_child_ended(
         raise AssertionError
 
     replace = {"answer_second_and_exit": answer, "TIMEOUT": DEADLINE}
-    with Running(NAME, replace=replace) as running:
+    with RunningProgram(NAME, replace=replace) as running:
         ended = running.finish()
     told = rf"{NAME}: the child ended with status {status}\n"
     assert_tells(ended, told, out="request 1 -->one\n")
@@ -233,9 +237,9 @@ def test_tells_how_the_child_ended(
 
 def test_reports_a_childs_mistake() -> None:
     """Its parent asks in vain, and is refused or not, as it happens."""
-    fork = outliving(but_in_child(misname_settimeout))
+    fork = outliving(act_in_child(misname_settimeout))
     replace = {**SHORT, "os.fork": fork}
-    with Running(NAME, replace=replace) as running:
+    with RunningProgram(NAME, replace=replace) as running:
         ended = running.finish()
     told = (
         rf"{NAME}: child: TypeError\(.*\)\n{NAME}: no answer to 5 requests\n"

@@ -4,18 +4,18 @@ from typing import Any
 
 from ipc_examples.fork import add_one_in_child
 from tests.harness.programs import (
-    Running,
+    RunningProgram,
+    act_in_child,
     assert_tells,
-    but_in_child,
-    die,
-    refusal,
+    error_line,
+    kill_self,
 )
 
 CONSTANTS = {"FAILED": 255}
 
 
 def test_shows_both_memories() -> None:
-    with Running("fork") as running:
+    with RunningProgram("fork") as running:
         status, out, err = running.finish()
     assert (status, err) == (0, "")
     assert out.splitlines() == [
@@ -31,7 +31,7 @@ def test_does_not_double_what_is_still_unwritten() -> None:
         print(add_one_in_child(253))
 
     lines = ["begun child: fork returned 0, now 254", "parent: still 253"]
-    with Running(begin_a_line_and_fork) as running:
+    with RunningProgram(begin_a_line_and_fork) as running:
         out = "\n".join([*lines, "(254, 253)", ""])
         assert running.finish() == (0, out, "")
 
@@ -39,7 +39,7 @@ def test_does_not_double_what_is_still_unwritten() -> None:
 def test_reports_a_childs_mistake() -> None:
     number: Any = "six"
     replace = {"add_one_in_child": lambda _: add_one_in_child(number)}
-    with Running("fork", replace=replace) as running:
+    with RunningProgram("fork", replace=replace) as running:
         ended = running.finish()
     told = (
         r"fork: child: TypeError\(.*\)\n"
@@ -49,14 +49,14 @@ def test_reports_a_childs_mistake() -> None:
 
 
 def test_takes_no_number_for_which_there_is_no_status() -> None:
-    with Running(lambda: add_one_in_child(253)) as running:
+    with RunningProgram(lambda: add_one_in_child(253)) as running:
         assert running.finish().status == 0
     replace = {"add_one_in_child": lambda _: add_one_in_child(254)}
-    with Running("fork", replace=replace) as running:
+    with RunningProgram("fork", replace=replace) as running:
         ended = running.finish()
     assert_tells(ended, r"fork: the child ended with status 255\n")
 
 
 def test_names_the_signal_that_ended_the_child() -> None:
-    told = refusal("fork", replace={"os.fork": but_in_child(die)})
+    told = error_line("fork", replace={"os.fork": act_in_child(kill_self)})
     assert told == "fork: the child ended with status -9\n"

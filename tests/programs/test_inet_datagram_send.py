@@ -7,7 +7,7 @@ import pytest
 from ipc_examples import inet_datagram_send
 from ipc_examples.inet_datagram_send import send
 from tests.harness.peers import nobody_for, peer_of
-from tests.harness.programs import Running
+from tests.harness.programs import RunningProgram
 
 CONSTANTS = {
     "MESSAGE": b"The sea is calm tonight, the tide is full . . .\0",
@@ -33,7 +33,7 @@ def test_an_answer_ends_the_wait_for_a_refusal(
     monkeypatch.setattr(inet_datagram_send, "TIMEOUT", None)  # for ever
     with (
         peer_of("inet_datagram_send") as (peer, [host, port]),
-        Running(lambda: send(host, int(port), b"who?")) as running,
+        RunningProgram(lambda: send(host, int(port), b"who?")) as running,
     ):
         question, sender = peer.recvfrom(1024)
         assert question == b"who?"

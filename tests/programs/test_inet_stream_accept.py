@@ -3,7 +3,7 @@ from __future__ import annotations
 import signal
 
 from tests.harness.peers import client_of, send_to
-from tests.harness.programs import Running
+from tests.harness.programs import RunningProgram
 
 NAME = "inet_stream_accept"
 CONSTANTS = {"BUFFER_SIZE": 16384, "RETRY_DELAY": 1.0}
@@ -21,7 +21,7 @@ options:
 
 
 def test_a_silent_client_holds_up_the_next() -> None:
-    with Running(NAME) as running:
+    with RunningProgram(NAME) as running:
         first_line = running.line()
         with client_of(NAME, first_line) as client:
             client.sendall(b"one")

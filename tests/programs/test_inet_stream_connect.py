@@ -3,8 +3,8 @@ from __future__ import annotations
 import re
 
 from ipc_examples.inet_stream_connect import send
-from tests.harness.peers import peer_of, taken_by
-from tests.harness.programs import Running
+from tests.harness.peers import peer_of, received_by
+from tests.harness.programs import RunningProgram
 
 CONSTANTS = {"MESSAGE": b"Half a league, half a league . . .\0"}
 HELP = """\
@@ -25,9 +25,9 @@ def test_sends_all_of_much() -> None:
     message = bytes(10_000_000)
     with (
         peer_of("inet_stream_connect") as (peer, [host, port]),
-        Running(lambda: send(host, int(port), message)) as running,
+        RunningProgram(lambda: send(host, int(port), message)) as running,
     ):
-        assert taken_by(peer) == message
+        assert received_by(peer) == message
         assert running.finish() == (0, "", "")
 
 
@@ -35,7 +35,9 @@ def test_reports_a_peer_that_breaks_off() -> None:
     much = {"MESSAGE": bytes(10_000_000)}
     with (
         peer_of("inet_stream_connect") as (peer, [host, port]),
-        Running("inet_stream_connect", host, port, replace=much) as running,
+        RunningProgram(
+            "inet_stream_connect", host, port, replace=much
+        ) as running,
     ):
         peer.accept()[0].close()
         status, out, err = running.finish()

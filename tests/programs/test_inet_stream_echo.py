@@ -24,7 +24,7 @@ from tests.contract.test_any_bytes import examples
 from tests.harness.peers import client_of
 from tests.harness.programs import (
     DEADLINE,
-    Running,
+    RunningProgram,
     assert_idle,
     wait_until_blocked,
 )
@@ -55,7 +55,7 @@ MUCH = bytes(range(256)) * 100_000  # more than a connection holds
 class Server(NamedTuple):
     """A server that runs, and the line that tells its port."""
 
-    running: Running
+    running: RunningProgram
     first: str
 
     def client(self) -> contextlib.AbstractContextManager[socket.socket]:
@@ -65,7 +65,7 @@ class Server(NamedTuple):
 @pytest.fixture
 def server() -> Iterator[Server]:
     """Yield a server; see that it then serves, waits, and dies as usual."""
-    with Running(NAME) as running:
+    with RunningProgram(NAME) as running:
         server = Server(running, running.line())
         yield server
         with server.client() as client:
@@ -307,7 +307,7 @@ def assert_told_of_a_reset(server: Server, client: socket.socket) -> None:
     """Close a client that has not read all, or that asks for a reset."""
     client.close()
     reset = f"{NAME}: [Errno {errno.ECONNRESET}] "
-    assert server.running.complaint().startswith(reset)
+    assert server.running.stderr_line().startswith(reset)
 
 
 class TestFalseAlarms:
@@ -364,13 +364,13 @@ class TestWithoutAFreeDescriptor:
     def test_accepts_again_beside_a_client_that_talks(self) -> None:
         replace = self.replace([1], 0.4, silent=False)
         with (
-            Running(NAME, replace=replace) as running,
+            RunningProgram(NAME, replace=replace) as running,
             client_of(NAME, first := running.line()) as chatty,
         ):
             assert_echoed(chatty, b"zero")
             with client_of(NAME, first) as client:
                 client.sendall(b"I am new")
-                assert running.complaint() == self.COMPLAINT  # at 100.0
+                assert running.stderr_line() == self.COMPLAINT  # at 100.0
                 assert_echoed(chatty, b"one")  # 100.4 before, 100.8 after
                 assert_echoed(chatty, b"two")  # 101.2: it listens again
                 assert received(client, 8) == b"I am new"
@@ -382,10 +382,10 @@ class TestWithoutAFreeDescriptor:
     def test_accepts_again_when_all_are_silent(self) -> None:
         replace = self.replace([0], 0.4, silent=True)
         with (
-            Running(NAME, replace=replace) as running,
+            RunningProgram(NAME, replace=replace) as running,
             client_of(NAME, running.line()) as client,
         ):
-            assert running.complaint() == self.COMPLAINT
+            assert running.stderr_line() == self.COMPLAINT
             assert_echoed(client, b"one")
             running.signal(signal.SIGINT)
             status, out, err = running.finish()
@@ -396,11 +396,11 @@ class TestWithoutAFreeDescriptor:
         """It does not spin, though the client waits all the time."""
         replace = self.replace(range(1000), 0.6, silent=True)
         with (
-            Running(NAME, replace=replace) as running,
+            RunningProgram(NAME, replace=replace) as running,
             client_of(NAME, running.line()),
         ):
             for _ in range(3):
-                assert running.complaint() == self.COMPLAINT
+                assert running.stderr_line() == self.COMPLAINT
                 assert running.line() == self.IDLING
                 assert running.line() == self.RETRYING
             running.signal(signal.SIGINT)

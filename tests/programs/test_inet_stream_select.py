@@ -14,7 +14,7 @@ from ipc_examples.inet_stream_select import (
     serve,
 )
 from tests.harness.peers import client_of, send_to
-from tests.harness.programs import Running
+from tests.harness.programs import RunningProgram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -38,7 +38,7 @@ IDLING, RETRYING = "select 5.0", "select 1.0"
 
 
 def test_a_silent_client_holds_up_nobody() -> None:
-    with Running(NAME) as running:
+    with RunningProgram(NAME) as running:
         first_line = running.line()
         with (
             client_of(NAME, first_line),
@@ -81,12 +81,12 @@ def talking(
     }
 
 
-def wait_for(running: Running, line: str) -> None:
+def wait_for(running: RunningProgram, line: str) -> None:
     while running.line() != line:
         pass
 
 
-def end(running: Running) -> None:
+def end(running: RunningProgram) -> None:
     running.signal(signal.SIGINT)
     status, _, err = running.finish()
     assert (status, err) == (-signal.SIGINT, "")
@@ -95,19 +95,19 @@ def end(running: Running) -> None:
 class TestIdling:
     REPLACE = talking(passing={IDLING})
 
-    def assert_idle(self, running: Running) -> None:
+    def assert_idle(self, running: RunningProgram) -> None:
         for _ in range(3):
             assert running.line() == IDLING
             assert running.line() == "Do something else"
         end(running)
 
     def test_is_done_without_a_client(self) -> None:
-        with Running(NAME, replace=self.REPLACE) as running:
+        with RunningProgram(NAME, replace=self.REPLACE) as running:
             running.line()
             self.assert_idle(running)
 
     def test_is_done_beside_silent_clients(self) -> None:
-        with Running(NAME, replace=self.REPLACE) as running:
+        with RunningProgram(NAME, replace=self.REPLACE) as running:
             first_line = running.line()
             with (
                 client_of(NAME, first_line),
@@ -118,7 +118,7 @@ class TestIdling:
                 self.assert_idle(running)
 
     def test_is_done_after_a_client(self) -> None:
-        with Running(NAME, replace=self.REPLACE) as running:
+        with RunningProgram(NAME, replace=self.REPLACE) as running:
             first_line = running.line()
             with client_of(NAME, first_line) as client:
                 client.shutdown(socket.SHUT_WR)
@@ -127,7 +127,7 @@ class TestIdling:
 
     def test_is_not_done_when_there_was_something_to_do(self) -> None:
         with (
-            Running(NAME, replace=talking()) as running,
+            RunningProgram(NAME, replace=talking()) as running,
             client_of(NAME, running.line()) as client,
         ):
             assert running.line() == IDLING
@@ -143,7 +143,7 @@ class TestIdling:
 
     def test_lasts_as_long_as_one_says(self) -> None:
         replace = talking() | {"serve": partial(serve, idle=0.25)}
-        with Running(NAME, replace=replace) as running:
+        with RunningProgram(NAME, replace=replace) as running:
             running.line()
             assert running.line() == "select 0.25"
             end(running)
@@ -169,14 +169,14 @@ class TestWithoutAFreeDescriptor:
         """That there are events all the time is no reason to wait on."""
         replace = talking(step=0.4) | accept_but([1])
         with (
-            Running(NAME, replace=replace) as running,
+            RunningProgram(NAME, replace=replace) as running,
             client_of(NAME, first := running.line()) as chatty,
         ):
             assert running.line() == IDLING
             assert running.line() == IDLING
             with client_of(NAME, first) as client:
                 client.sendall(b"I am new")
-                assert running.complaint() == self.COMPLAINT  # at 100.0
+                assert running.stderr_line() == self.COMPLAINT  # at 100.0
                 assert running.line() == RETRYING  # and it is 100.4
                 chatty.sendall(b"one")
                 assert running.line() == "-->one"
@@ -191,11 +191,11 @@ class TestWithoutAFreeDescriptor:
     def test_looks_again_when_all_are_silent(self) -> None:
         replace = talking(passing={RETRYING}, step=0.4) | accept_but([0])
         with (
-            Running(NAME, replace=replace) as running,
+            RunningProgram(NAME, replace=replace) as running,
             client_of(NAME, running.line()) as client,
         ):
             client.sendall(b"one")
-            assert running.complaint() == self.COMPLAINT
+            assert running.stderr_line() == self.COMPLAINT
             lines = [IDLING, RETRYING, RETRYING, IDLING, IDLING, "-->one"]
             assert [running.line() for _ in lines] == lines
             end(running)
@@ -204,13 +204,13 @@ class TestWithoutAFreeDescriptor:
         """It does not spin, though the client waits all the time."""
         replace = talking(passing={RETRYING}, step=0.6)
         with (
-            Running(
+            RunningProgram(
                 NAME, replace=replace | accept_but(range(1000))
             ) as running,
             client_of(NAME, running.line()),
         ):
             for _ in range(3):
-                assert running.complaint() == self.COMPLAINT
+                assert running.stderr_line() == self.COMPLAINT
                 assert running.line() == IDLING
                 assert running.line() == RETRYING
             running.signal(signal.SIGINT)
@@ -218,13 +218,15 @@ class TestWithoutAFreeDescriptor:
 
     def test_serves_those_who_are_there(self) -> None:
         with (
-            Running(NAME, replace=accept_but(range(1, 1000))) as running,
+            RunningProgram(
+                NAME, replace=accept_but(range(1, 1000))
+            ) as running,
             client_of(NAME, first := running.line()) as one,
         ):
             one.sendall(b"one")
             assert running.line() == "-->one"
             with client_of(NAME, first):
-                assert running.complaint() == self.COMPLAINT
+                assert running.stderr_line() == self.COMPLAINT
                 one.sendall(b"two")
                 assert running.line() == "-->two"
                 one.close()

@@ -13,7 +13,7 @@ import pytest
 from tests.harness.programs import (
     PROGRAMS,
     ROOT,
-    Running,
+    RunningProgram,
     assert_tells,
     outcome_of,
     reason,
@@ -24,13 +24,13 @@ from tests.harness.signal_injection.checkpoints import STOPPING
 FULL = "/dev/full"
 
 
-def run(*arguments: str, **replace: object) -> Running:
+def run(*arguments: str, **replace: object) -> RunningProgram:
     def run_package() -> None:
         sys.argv = ["ipc_examples", *arguments]
         sys.modules.pop("ipc_examples.__main__", None)  # pytest's import
         runpy.run_module("ipc_examples", run_name="__main__")
 
-    return Running(run_package, replace=replace)
+    return RunningProgram(run_package, replace=replace)
 
 
 def test_lists_every_program_in_one_line() -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from ipc_examples.out_of_band import receive_from_child
 from tests.harness.programs import (
-    Running,
-    but_in_child,
-    die,
+    RunningProgram,
+    act_in_child,
+    error_line,
+    kill_self,
     outliving_child,
-    refusal,
 )
 
 NAME = "out_of_band"
@@ -22,7 +22,7 @@ LINES = ["SIGURG", "urgent -->!", "-->print all pages"]
 
 
 def test_takes_the_urgent_byte_first() -> None:
-    with Running(NAME) as running:
+    with RunningProgram(NAME) as running:
         assert running.finish() == (0, "\n".join([*LINES, ""]), "")
 
 
@@ -32,7 +32,7 @@ def test_leaves_the_signals_handler_as_it_was() -> None:
         print(receive_from_child(b"print all pages", b"!"))
         assert signal.signal(signal.SIGURG, before) == signal.SIG_IGN
 
-    with Running(receive) as running:
+    with RunningProgram(receive) as running:
         assert running.finish() == (0, f"{LINES}\n", "")
 
 
@@ -50,7 +50,7 @@ def send_and_die(
         connection.send(urgent, socket.MSG_OOB)
         connection.shutdown(socket.SHUT_WR)
         connection.recv(1)
-        die()
+        kill_self()
     raise AssertionError
 
 
@@ -70,7 +70,7 @@ def send_and_die(
 def test_reports_a_child_that_fails(
     child: object, replace: dict[str, object], why: str
 ) -> None:
-    told = refusal(NAME, replace=replace | {"send_and_exit": child})
+    told = error_line(NAME, replace=replace | {"send_and_exit": child})
     assert told == f"{NAME}: {why}\n"
 
 
@@ -92,7 +92,7 @@ def test_waits_for_a_child_and_its_byte_for_a_while() -> None:
         "select.select": tell_and_wait,
         "send_and_exit": connect_only,
     }
-    with Running(NAME, replace=replace) as running:
+    with RunningProgram(NAME, replace=replace) as running:
         assert running.line() == "accept: 10.0 s"
         assert running.line() == "select: 10.0 s"
         assert running.finish().status == 1
@@ -103,9 +103,9 @@ def test_reports_a_childs_mistake() -> None:
         socket.socket.recv = None  # type: ignore[assignment,method-assign]
 
     # Or an impatient parent could end before the child has come so far.
-    fork = outliving_child(but_in_child(misname_recv))
+    fork = outliving_child(act_in_child(misname_recv))
     replace = {"os.fork": fork, "TIMEOUT": 0.05}
-    with Running(NAME, replace=replace) as running:
+    with RunningProgram(NAME, replace=replace) as running:
         status, out, err = running.finish()
     assert (status, out) == (1, "")
     child, parent = err.splitlines()

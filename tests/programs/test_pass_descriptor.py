@@ -13,11 +13,11 @@ import pytest
 from ipc_examples import pass_descriptor
 from ipc_examples.pass_descriptor import receive_descriptor, send_descriptor
 from tests.harness.programs import (
-    Running,
+    RunningProgram,
     assert_tells,
     descriptors,
-    die,
-    refusal,
+    error_line,
+    kill_self,
 )
 from tests.harness.signal_injection.checkpoints import next_descriptor
 
@@ -46,14 +46,14 @@ def pair() -> Iterator[Pair]:
 
 
 def test_prints_the_childs_file() -> None:
-    with Running(NAME) as running:
+    with RunningProgram(NAME) as running:
         line = "-->Half a league, half a league . . .\n"
         assert running.finish() == (0, line, "")
 
 
 def test_shows_each_line_of_the_file() -> None:
     replace = {"MESSAGE": b"one\n\n\x1b[2J\n" * 1000}
-    with Running(NAME, replace=replace) as running:
+    with RunningProgram(NAME, replace=replace) as running:
         out = "-->one\n-->\n-->\\x1b[2J\n" * 1000
         assert running.finish() == (0, out, "")
 
@@ -143,7 +143,7 @@ def test_the_one_of_two_for_which_there_was_room_is_refused() -> None:
                 resource.setrlimit(resource.RLIMIT_NOFILE, limits)
             print(descriptors() == before)
 
-    with Running(receive) as running:
+    with RunningProgram(receive) as running:
         out = "the peer did not send one descriptor\nTrue\n"
         assert running.finish() == (0, out, "")
 
@@ -183,7 +183,7 @@ def test_what_is_closed_cannot_be_sent(pair: Pair) -> None:
 
 
 def test_reports_a_childs_mistake() -> None:
-    with Running(NAME, replace={"MESSAGE": "no bytes"}) as running:
+    with RunningProgram(NAME, replace={"MESSAGE": "no bytes"}) as running:
         ended = running.finish()
     told = (
         rf"{NAME}: child: TypeError\(.*\)\n"
@@ -193,7 +193,7 @@ def test_reports_a_childs_mistake() -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "status"), [(die, -9), (lambda: os._exit(3), 3)]
+    ("end", "status"), [(kill_self, -9), (lambda: os._exit(3), 3)]
 )
 def test_tells_how_the_child_ended(
     end: Callable[[], object], status: int
@@ -204,5 +204,5 @@ def test_tells_how_the_child_ended(
         end()
         raise AssertionError
 
-    told = refusal(NAME, replace={"open_and_exit": send})
+    told = error_line(NAME, replace={"open_and_exit": send})
     assert told == f"{NAME}: the child ended with status {status}\n"

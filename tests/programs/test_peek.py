@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from ipc_examples.peek import packed, size_of_next, take
-from tests.harness.programs import DEADLINE, Running, refusal
+from tests.harness.programs import DEADLINE, RunningProgram, error_line
 
 CONSTANTS = {
     "ITEMS": (
@@ -53,7 +53,7 @@ def test_waits_for_the_size_and_the_item() -> None:
 
 
 def test_takes_each_item_whole() -> None:
-    with Running("peek") as running:
+    with RunningProgram("peek") as running:
         status, out, err = running.finish()
     assert (status, err) == (0, "")
     assert out.splitlines() == [
@@ -86,7 +86,7 @@ def test_an_item_may_be_empty() -> None:
 
 
 def test_shows_an_empty_item() -> None:
-    with Running("peek", replace={"ITEMS": (b"", b"one")}) as running:
+    with RunningProgram("peek", replace={"ITEMS": (b"", b"one")}) as running:
         out = "0 bytes wait\n-->\n3 bytes wait\n-->one\n"
         assert running.finish() == (0, out, "")
 
@@ -191,5 +191,5 @@ def test_an_item_need_not_be_text() -> None:
 
 
 def test_reports_an_item_that_is_too_large() -> None:
-    told = refusal("peek", replace={"ITEMS": (b"x" * 65537,)})
+    told = error_line("peek", replace={"ITEMS": (b"x" * 65537,)})
     assert told == r"peek: no size: b'\x00\x01\x00\x01'" + "\n"

@@ -6,12 +6,12 @@ import signal
 from ipc_examples.pipe import receive_from_child
 from tests.harness.programs import (
     FILES,
-    Running,
+    RunningProgram,
+    act_in_child,
     assert_tells,
-    but_in_child,
-    die,
+    error_line,
+    kill_self,
     main_of,
-    refusal,
     source,
 )
 from tests.harness.signal_injection.checkpoints import (
@@ -26,24 +26,26 @@ CONSTANTS = {
 
 def test_prints_what_the_child_wrote() -> None:
     line = "-->Bright star, would I were steadfast as thou art . . .\n"
-    with Running("pipe") as running:
+    with RunningProgram("pipe") as running:
         assert running.finish() == (0, line, "")
 
 
 def test_receives_more_than_a_pipe_holds() -> None:
     size = 1_000_000
-    with Running(lambda: print(len(receive_from_child(bytes(size))))) as pipe:
+    with RunningProgram(
+        lambda: print(len(receive_from_child(bytes(size))))
+    ) as pipe:
         assert pipe.finish() == (0, f"{size}\n", "")
 
 
 def test_receives_nothing() -> None:
-    with Running(lambda: print(receive_from_child(b""))) as pipe:
+    with RunningProgram(lambda: print(receive_from_child(b""))) as pipe:
         assert pipe.finish() == (0, "b''\n", "")
 
 
 def test_shows_each_message_on_a_line() -> None:
     replace = {"MESSAGE": b"one\0\x1b[2J\0\0four\0"}
-    with Running("pipe", replace=replace) as running:
+    with RunningProgram("pipe", replace=replace) as running:
         out = "-->one\n-->\\x1b[2J\n-->\n-->four\n"
         assert running.finish() == (0, out, "")
 
@@ -59,14 +61,14 @@ def test_a_child_that_still_writes_does_not_outlive_its_parent() -> None:
         watch_checkpoints(str(FILES["pipe"]), terminate)
         main_of("pipe", MESSAGE=bytes(1_000_000))()  # more than a pipe holds
 
-    with Running(run, name="pipe") as running:
+    with RunningProgram(run, name="pipe") as running:
         ended = running.finish()
     told = r"pipe: child: BrokenPipeError\(32, 'Broken pipe'\)\n"
     assert_tells(ended, told, status=-signal.SIGTERM, out="")
 
 
 def test_reports_a_childs_mistake() -> None:
-    with Running("pipe", replace={"MESSAGE": "no bytes"}) as running:
+    with RunningProgram("pipe", replace={"MESSAGE": "no bytes"}) as running:
         ended = running.finish()
     told = (
         r"pipe: child: TypeError\(.*\)\npipe: the child ended with status 1\n"
@@ -75,5 +77,5 @@ def test_reports_a_childs_mistake() -> None:
 
 
 def test_names_the_signal_that_ended_the_child() -> None:
-    told = refusal("pipe", replace={"os.fork": but_in_child(die)})
+    told = error_line("pipe", replace={"os.fork": act_in_child(kill_self)})
     assert told == "pipe: the child ended with status -9\n"

@@ -11,7 +11,12 @@ import sys
 import pytest
 
 from ipc_examples.pipeline import run
-from tests.harness.programs import FILES, Running, main_of, wait_until_blocked
+from tests.harness.programs import (
+    FILES,
+    RunningProgram,
+    main_of,
+    wait_until_blocked,
+)
 from tests.harness.signal_injection.checkpoints import STOPPING
 
 NAME = "pipeline"
@@ -30,13 +35,13 @@ PASSED_ON = [signal.SIGTERM, signal.SIGHUP]
 
 
 def test_joins_two_programs() -> None:
-    with Running(NAME, r"printf 'one\ntwo\n'", "wc -l") as running:
+    with RunningProgram(NAME, r"printf 'one\ntwo\n'", "wc -l") as running:
         status, out, err = running.finish()
     assert (status, out.strip(), err) == (0, "2", "")
 
 
 def test_the_first_reads_standard_input() -> None:
-    with Running(NAME, "cat", "tr a-z A-Z", stdin=b"moon") as running:
+    with RunningProgram(NAME, "cat", "tr a-z A-Z", stdin=b"moon") as running:
         assert running.finish() == (0, "MOON", "")
 
 
@@ -57,14 +62,16 @@ def test_the_first_reads_standard_input() -> None:
 def test_the_second_gives_the_status(
     first: str, second: str, status: int
 ) -> None:
-    with Running(NAME, first, second) as running:
+    with RunningProgram(NAME, first, second) as running:
         assert running.finish() == (status, "", "")
 
 
 @pytest.mark.parametrize("number", STOPPING)
 def test_dies_of_the_signal_of_which_the_second_died(number: int) -> None:
     """So a shell that runs it sees the same as if it had run the second."""
-    with Running(NAME, "true", f"sh -c 'kill -{number:d} $$'") as running:
+    with RunningProgram(
+        NAME, "true", f"sh -c 'kill -{number:d} $$'"
+    ) as running:
         assert running.finish() == (-number, "", "")
 
 
@@ -80,7 +87,7 @@ def test_dies_of_the_signal_of_which_the_second_died(number: int) -> None:
 def test_reports_a_program_that_cannot_run(
     unknown: str, why: str, status: int
 ) -> None:
-    with Running(NAME, "true", unknown) as running:
+    with RunningProgram(NAME, "true", unknown) as running:
         error = f"{NAME}: {unknown}: {why}\n"
         assert running.finish() == (status, "", error)
 
@@ -91,12 +98,14 @@ def test_a_child_leaves_though_it_cannot_say_why() -> None:
             raise OSError(errno.ENOSPC, "no room")
 
     replace = {"sys.stderr": Full()}
-    with Running(NAME, "true", "no-such-program", replace=replace) as running:
+    with RunningProgram(
+        NAME, "true", "no-such-program", replace=replace
+    ) as running:
         assert running.finish() == (126, "", "")
 
 
 def test_runs_the_second_though_the_first_cannot() -> None:
-    with Running(NAME, "no-such-program", "wc -c") as running:
+    with RunningProgram(NAME, "no-such-program", "wc -c") as running:
         status, out, err = running.finish()
     assert (status, out.strip()) == (0, "0")
     why = "[Errno 2] No such file or directory"
@@ -105,7 +114,7 @@ def test_runs_the_second_though_the_first_cannot() -> None:
 
 @pytest.mark.slow
 def test_an_endless_first_ends_with_the_second() -> None:
-    with Running(NAME, "yes", "head -n 1") as running:
+    with RunningProgram(NAME, "yes", "head -n 1") as running:
         assert running.finish() == (0, "y\n", "")
 
 
@@ -126,7 +135,7 @@ def test_the_first_does_not_read_the_pipe_instead_of_a_closed_input() -> None:
         os.close(0)
         main_of(NAME, "cat", "wc -c")()
 
-    with Running(start) as running:
+    with RunningProgram(start) as running:
         status, out, err = running.finish()
     assert (status, out.strip()) == (0, "0")
     assert err.startswith("cat: ")
@@ -148,8 +157,10 @@ DEAF = "sh -c 'trap \"\" HUP TERM; echo deaf >&2; exec sleep 60'"
 def test_passes_a_signal_on_once_and_kills_at_the_second(
     number: int, again: int
 ) -> None:
-    with Running(NAME, DEAF, told_by("'echo told' HUP TERM")) as running:
-        assert running.complaint() == "deaf"
+    with RunningProgram(
+        NAME, DEAF, told_by("'echo told' HUP TERM")
+    ) as running:
+        assert running.stderr_line() == "deaf"
         assert running.line() == "ready"
         running.signal(number)
         assert running.line() == "told"
@@ -160,8 +171,8 @@ def test_passes_a_signal_on_once_and_kills_at_the_second(
 @pytest.mark.parametrize("number", PASSED_ON)
 def test_takes_its_programs_with_it(number: int) -> None:
     first = "sh -c 'echo begun >&2; exec sleep 60'"
-    with Running(NAME, first, "sleep 60") as running:
-        assert running.complaint() == "begun"
+    with RunningProgram(NAME, first, "sleep 60") as running:
+        assert running.stderr_line() == "begun"
         running.signal(number)
         assert running.finish() == (-number, "", "")
 
@@ -171,7 +182,7 @@ def test_takes_its_programs_with_it(number: int) -> None:
 def test_passes_nothing_on_that_a_key_has_sent_to_all(number: int) -> None:
     """Nor does it count: the SIGTERM that follows is not the second."""
     second = told_by("'echo told; exit 3' TERM")
-    with Running(NAME, "sleep 60", second) as running:
+    with RunningProgram(NAME, "sleep 60", second) as running:
         assert running.line() == "ready"
         wait_until_blocked(running.pid)
         os.kill(running.pid, number)
@@ -183,7 +194,7 @@ def test_passes_nothing_on_that_a_key_has_sent_to_all(number: int) -> None:
 def test_control_c_leaves_alone_who_handles_it() -> None:
     """It reaches all three: the first dies, and the second goes on."""
     second = "sh -c 'trap \"echo caught\" INT; echo ready; cat; cat; exit 3'"
-    with Running(NAME, "sleep 60", second) as running:
+    with RunningProgram(NAME, "sleep 60", second) as running:
         assert running.line() == "ready"
         running.signal(signal.SIGINT)
         assert running.finish() == (3, "caught\n", "")
@@ -196,7 +207,7 @@ def test_waits_though_it_began_with_sigchld_ignored() -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         main_of(NAME, "true", "sh -c 'exit 3'")()
 
-    with Running(ignore_and_run, name=NAME) as running:
+    with RunningProgram(ignore_and_run, name=NAME) as running:
         assert running.finish() == (3, "", "")
 
 
@@ -207,13 +218,13 @@ def test_run_leaves_the_signal_mask_as_it_was() -> None:
         after = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         print(status, after == mask | {signal.SIGUSR1})
 
-    with Running(run_and_compare) as running:
+    with RunningProgram(run_and_compare) as running:
         assert running.finish() == (0, "-15 True\n", "")
 
 
 @pytest.mark.parametrize("command", ["", " ", "'", "echo 'moon"])
 def test_needs_two_commands(command: str) -> None:
-    with Running(NAME, command, "true") as running:
+    with RunningProgram(NAME, command, "true") as running:
         status, out, err = running.finish()
     assert (status, out) == (2, "")
     usage, error = err.splitlines()

@@ -15,13 +15,13 @@ import pytest
 from ipc_examples import round_trips
 from ipc_examples.round_trips import CHANNELS, channel, measure
 from tests.harness.programs import (
-    Running,
+    RunningProgram,
     Status,
+    act_in_child,
     assert_tells,
-    but_in_child,
-    die,
+    error_line,
+    kill_self,
     main_of,
-    refusal,
 )
 
 NAME = "round_trips"
@@ -50,7 +50,7 @@ every_channel = pytest.mark.parametrize("name", CHANNELS)
 
 
 def test_prints_a_line_for_each_channel() -> None:
-    with Running(NAME, "2") as running:
+    with RunningProgram(NAME, "2") as running:
         status, out, err = running.finish()
     assert (status, err) == (0, "")
     head, *lines = out.splitlines()
@@ -73,7 +73,7 @@ UNIX datagram         10.0       2.0
 UDP                   10.0       2.0
 TCP                   22.5       4.5
 """
-    with Running(NAME, "10", replace={"measure": pretend}) as running:
+    with RunningProgram(NAME, "10", replace={"measure": pretend}) as running:
         assert running.finish() == (0, table, "")
 
 
@@ -94,7 +94,9 @@ def test_tells_the_median_without_the_first_trips(
     # The clock is read before and after each trip; between two, not at all.
     readings = accumulate(chain.from_iterable((0.0, trip) for trip in trips))
     monkeypatch.setattr(time, "perf_counter", lambda: next(readings))
-    with Running(lambda: print(measure("pipe", len(seconds)))) as running:
+    with RunningProgram(
+        lambda: print(measure("pipe", len(seconds)))
+    ) as running:
         assert running.finish() == (0, f"{microseconds}\n", "")
 
 
@@ -111,7 +113,7 @@ def test_keeps_to_one_processor() -> None:
         return 1.0
 
     replace = {"measure": tell}
-    with Running(NAME, "1", replace=replace) as running:
+    with RunningProgram(NAME, "1", replace=replace) as running:
         for _ in CHANNELS:
             assert running.line() == str({min(ours)})
         assert running.finish().status == 0
@@ -122,7 +124,7 @@ def test_works_where_no_process_is_bound_to_a_processor() -> None:
         vars(os).pop("sched_setaffinity", None)
         main_of(NAME, "1")()
 
-    with Running(run, name=NAME) as running:
+    with RunningProgram(run, name=NAME) as running:
         status, _, err = running.finish()
     assert (status, err) == (0, "")
 
@@ -161,7 +163,7 @@ def test_can_be_ended_while_its_child_waits(name: str) -> None:
         "TIMEOUT": SOON,
         "os.write": end_instead,
     }
-    with Running(NAME, replace=replace) as running:
+    with RunningProgram(NAME, replace=replace) as running:
         ended = running.finish()
     assert_tells(ended, WAITED, status=-signal.SIGTERM, out="")
 
@@ -169,13 +171,13 @@ def test_can_be_ended_while_its_child_waits(name: str) -> None:
 @pytest.mark.slow
 @every_channel
 def test_an_orphan_ends(name: str) -> None:
-    """That it does not keep a processor busy first, Running sees to."""
-    parent_only = but_in_child(lambda: setattr(os, "write", write))
+    """That it does not keep a processor busy first, RunningProgram sees to."""
+    parent_only = act_in_child(lambda: setattr(os, "write", write))
     write, trips = os.write, iter(range(20))
 
     def write_or_die(descriptor: int, data: bytes) -> int:
         if next(trips, None) is None:
-            die()
+            kill_self()
         return write(descriptor, data)
 
     replace = {
@@ -184,7 +186,7 @@ def test_an_orphan_ends(name: str) -> None:
         "os.fork": parent_only,
         "os.write": write_or_die,
     }
-    with Running(NAME, "9999999", replace=replace) as running:
+    with RunningProgram(NAME, "9999999", replace=replace) as running:
         ended = running.finish()
     assert_tells(ended, WAITED, status=-signal.SIGKILL, out="")
 
@@ -195,9 +197,9 @@ def test_reports_a_child_that_is_killed(name: str) -> None:
     replace = {
         "CHANNELS": [name],
         "TIMEOUT": SOON,
-        "os.fork": but_in_child(die),
+        "os.fork": act_in_child(kill_self),
     }
-    refusal(NAME, replace=replace)
+    error_line(NAME, replace=replace)
 
 
 @pytest.mark.parametrize("sent", [b"", b"\0", b"\1" * 64])
@@ -208,7 +210,7 @@ def test_reports_a_child_that_sends_something_else(sent: bytes) -> None:
         os._exit(0)
 
     replace = {"CHANNELS": ["UNIX datagram"], "echo_and_exit": echo}
-    told = refusal(NAME, replace=replace)
+    told = error_line(NAME, replace=replace)
     assert told == f"{NAME}: the child sent no echo\n"
 
 
@@ -216,8 +218,8 @@ def test_reports_a_childs_mistake() -> None:
     def misname_read() -> None:
         os.read = None  # type: ignore[assignment]
 
-    replace = {"CHANNELS": ["pipe"], "os.fork": but_in_child(misname_read)}
-    with Running(NAME, replace=replace) as running:
+    replace = {"CHANNELS": ["pipe"], "os.fork": act_in_child(misname_read)}
+    with RunningProgram(NAME, replace=replace) as running:
         ended = running.finish()
     why = r"(the child sent no echo|\[Errno 32\] Broken pipe)"
     told = rf"{NAME}: child: TypeError\(.*\)\n{NAME}: {why}\n"
@@ -233,7 +235,7 @@ def test_reports_a_childs_mistake() -> None:
     ],
 )
 def test_counts_from_one(count: str) -> None:
-    with Running(NAME, count) as running:
+    with RunningProgram(NAME, count) as running:
         status, out, err = running.finish()
     assert (status, out) == (2, "")
     usage, error = err.splitlines()
@@ -251,5 +253,5 @@ def test_makes_so_many_trips(arguments: list[str], count: int) -> None:
         sys.exit(str(count))
 
     replace = {"measure": tell_and_end}
-    with Running(NAME, *arguments, replace=replace) as running:
+    with RunningProgram(NAME, *arguments, replace=replace) as running:
         assert running.finish() == (Status(1), "", f"{count}\n")

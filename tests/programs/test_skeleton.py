@@ -15,11 +15,11 @@ from ipc_examples.skeleton import distribute
 from tests.harness.programs import (
     DEADLINE,
     FILES,
-    Running,
+    RunningProgram,
     assert_tells,
     descriptors,
+    error_line,
     main_of,
-    refusal,
     wait_until_blocked,
 )
 
@@ -32,7 +32,9 @@ SILENT = rf"{NAME}: worker \d+ is silent\n"
 
 def answers_to(lines: list[bytes], workers: int = 2) -> str:
     """Return what *workers* answer, and see that all is well."""
-    with Running(lambda: print(list(distribute(lines, workers)))) as running:
+    with RunningProgram(
+        lambda: print(list(distribute(lines, workers)))
+    ) as running:
         status, out, err = running.finish()
     assert (status, err) == (0, "")
     return out
@@ -82,12 +84,15 @@ class Typist:
     ],
 )
 def test_answers_each_line_in_order(stdin: bytes, answers: str) -> None:
-    with Running(NAME, stdin=stdin) as running:
+    with RunningProgram(NAME, stdin=stdin) as running:
         assert running.finish() == (0, answers, "")
 
 
 def test_answers_each_line_before_the_next_is_typed() -> None:
-    with Typist() as typist, Running(typist.run(), name=NAME) as running:
+    with (
+        Typist() as typist,
+        RunningProgram(typist.run(), name=NAME) as running,
+    ):
         for word in ("one", "two", "three", "four"):
             typist.type(f"{word}\n".encode())
             assert running.line() == word.upper()
@@ -110,7 +115,9 @@ def test_who_wants_no_more_answers_ends_busy_workers_quietly() -> None:
         print(*itertools.islice(answers, 5))
         answers.close()  # type: ignore[attr-defined]
 
-    with Running(take_some, replace={"os.kill": kill_when_idle}) as running:
+    with RunningProgram(
+        take_some, replace={"os.kill": kill_when_idle}
+    ) as running:
         assert running.finish() == (0, "b'ONE' " * 4 + "b'ONE'\n", "")
 
 
@@ -132,14 +139,16 @@ def test_two_work() -> None:
         os.fork = fork_and_count
         print(list(distribute([])), len(pids))
 
-    with Running(count_forks) as running:
+    with RunningProgram(count_forks) as running:
         assert running.finish() == (0, "[] 2\n", "")
 
 
 @pytest.mark.slow
 def test_a_line_may_exceed_every_buffer() -> None:
     lines = [bytes([65 + n]) * 1_000_000 for n in range(5)]
-    with Running(lambda: print(list(distribute(lines)) == lines)) as running:
+    with RunningProgram(
+        lambda: print(list(distribute(lines)) == lines)
+    ) as running:
         assert running.finish() == (0, "True\n", "")
 
 
@@ -147,7 +156,9 @@ def test_a_line_may_exceed_every_buffer() -> None:
 def test_there_may_be_more_lines_than_fit_between_the_processes() -> None:
     """Nobody waits for a worker that waits for somebody to take its answer."""
     lines = [b"%d" % n for n in range(20_000)]
-    with Running(lambda: print(list(distribute(lines)) == lines)) as running:
+    with RunningProgram(
+        lambda: print(list(distribute(lines)) == lines)
+    ) as running:
         assert running.finish() == (0, "True\n", "")
 
 
@@ -181,7 +192,7 @@ def test_what_the_work_prints_comes_before_its_answer() -> None:
 
     with Typist() as typist:
         run = typist.run(work=tell)
-        with Running(run, name=NAME) as running:
+        with RunningProgram(run, name=NAME) as running:
             for word in ("one", "two", "three"):
                 typist.type(f"{word}\n".encode())
                 assert running.line() == f"working on b'{word}'"
@@ -197,7 +208,7 @@ def kill_oneself(_: bytes) -> bytes:
 
 @pytest.mark.parametrize("end", [lambda _: os._exit(0), kill_oneself])
 def test_reports_a_worker_that_ends(end: Callable[[bytes], bytes]) -> None:
-    error = refusal(NAME, stdin=b"one\n", replace={"work": end})
+    error = error_line(NAME, stdin=b"one\n", replace={"work": end})
     assert re.fullmatch(SILENT, error)
 
 
@@ -205,7 +216,7 @@ def test_reports_a_worker_that_ends_beside_an_idle_typist() -> None:
     """The thread that reads lines waits for one; it holds up nobody."""
     with Typist() as typist:
         run = typist.run(work=kill_oneself)
-        with Running(run, name=NAME) as running:
+        with RunningProgram(run, name=NAME) as running:
             typist.type(b"one\n")
             assert_tells(running.finish(), SILENT, out="")
 
@@ -220,12 +231,14 @@ def test_reports_a_worker_that_fails_without_a_line(failing: int) -> None:
             os._exit(3)
         return pid
 
-    told = refusal(NAME, replace={"os.fork": fork_or_fail})
+    told = error_line(NAME, replace={"os.fork": fork_or_fail})
     assert told == f"{NAME}: a worker failed\n"
 
 
 def test_shows_where_the_work_failed() -> None:
-    with Running(NAME, stdin=b"one\n", replace={"work": int}) as running:
+    with RunningProgram(
+        NAME, stdin=b"one\n", replace={"work": int}
+    ) as running:
         ended = running.finish()
     told = (
         r"Traceback \(most recent call last\):\n(  .*\n)+"
@@ -239,7 +252,9 @@ def test_shows_that_the_work_met_an_error_of_the_system() -> None:
         with open(line, "rb") as file:
             return file.read()
 
-    with Running(NAME, stdin=b"/no\n", replace={"work": open_it}) as running:
+    with RunningProgram(
+        NAME, stdin=b"/no\n", replace={"work": open_it}
+    ) as running:
         ended = running.finish()
     told = (
         r"Traceback \(most recent call last\):\n(  .*\n)+"
@@ -251,7 +266,7 @@ def test_shows_that_the_work_met_an_error_of_the_system() -> None:
 @pytest.mark.parametrize("answer", [b"one\ntwo", b"one\n", b"\n"])
 def test_says_that_an_answer_has_more_lines(answer: bytes) -> None:
     replace = {"work": lambda _: answer}
-    with Running(NAME, stdin=b"one\n", replace=replace) as running:
+    with RunningProgram(NAME, stdin=b"one\n", replace=replace) as running:
         ended = running.finish()
     told = re.escape(f"ValueError: work() gave more lines: {answer!r}\n")
     assert_tells(ended, rf"Traceback (.*\n)+{told}{SILENT}", out="")
@@ -267,7 +282,7 @@ def test_takes_no_more_than_one_line(line: bytes) -> None:
         except ValueError as error:
             print(error)
 
-    with Running(tell_why) as running:
+    with RunningProgram(tell_why) as running:
         out = f"b'ZERO'\nmore than one line: {line!r}\n"
         assert running.finish() == (0, out, "")
 
@@ -284,7 +299,7 @@ def test_hands_on_what_the_lines_raise() -> None:
         except LookupError as error:
             print(error)
 
-    with Running(tell_why) as running:
+    with RunningProgram(tell_why) as running:
         assert running.finish() == (0, "b'ONE'\nno more\n", "")
 
 
@@ -304,7 +319,7 @@ def test_reports_an_input_that_cannot_be_read(
         os.close(descriptor)
         main_of(NAME)()
 
-    with Running(run, name=NAME) as running:
+    with RunningProgram(run, name=NAME) as running:
         status, out, err = running.finish()
     assert (status, out) == (1, "")
     assert re.fullmatch(rf"{NAME}: {re.escape(why)}.*\n", err)
@@ -322,8 +337,8 @@ def test_a_signal_ends_it_at_once_and_a_busy_worker_after_its_line(
         return line
 
     replace = {"work": wait_at_the_gate}
-    with Running(NAME, stdin=b"one\n", replace=replace) as running:
-        assert running.complaint() == "busy"
+    with RunningProgram(NAME, stdin=b"one\n", replace=replace) as running:
+        assert running.stderr_line() == "busy"
         running.signal(number)
         # It has ended, though its worker cannot go on.
         os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)

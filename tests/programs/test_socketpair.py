@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from ipc_examples.socketpair import receive_message
-from tests.harness.programs import Running, assert_tells, die
+from tests.harness.programs import RunningProgram, assert_tells, kill_self
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ NOT_WHOLE = "the peer closed before its message ended"
 
 
 def test_prints_both_messages_in_turn() -> None:
-    with Running(NAME) as running:
+    with RunningProgram(NAME) as running:
         status, out, err = running.finish()
     assert (status, err) == (0, "")
     assert out.splitlines() == [
@@ -34,7 +34,7 @@ def test_sends_more_than_a_connection_holds() -> None:
     text = "In Xanadu" * 100_000
     message = text.encode() + b"\0"
     replace = {"FROM_CHILD": message, "FROM_PARENT": message}
-    with Running(NAME, replace=replace) as running:
+    with RunningProgram(NAME, replace=replace) as running:
         assert running.finish() == (0, f"-->{text}\n" * 2, "")
 
 
@@ -72,14 +72,14 @@ def test_a_message_may_exceed_one_read() -> None:
 
 
 def test_reports_a_childs_mistake() -> None:
-    with Running(NAME, replace={"FROM_CHILD": "no bytes"}) as running:
+    with RunningProgram(NAME, replace={"FROM_CHILD": "no bytes"}) as running:
         ended = running.finish()
     told = rf"{NAME}: child: TypeError\(.*\)\n{NAME}: {NOT_WHOLE}\n"
     assert_tells(ended, told, out="")
 
 
 @pytest.mark.parametrize(
-    ("end", "status"), [(die, -9), (lambda: os._exit(3), 3)]
+    ("end", "status"), [(kill_self, -9), (lambda: os._exit(3), 3)]
 )
 def test_tells_how_the_child_ended(
     end: Callable[[], object], status: int
@@ -91,7 +91,7 @@ def test_tells_how_the_child_ended(
         end()
         raise AssertionError
 
-    with Running(NAME, replace={"talk_and_exit": talk}) as running:
+    with RunningProgram(NAME, replace={"talk_and_exit": talk}) as running:
         ended = running.finish()
     told = rf"{NAME}: the child ended with status {status}\n"
     assert_tells(ended, told, out="-->one\n")

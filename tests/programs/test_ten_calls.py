@@ -5,14 +5,14 @@ import errno
 import pytest
 
 from ipc_examples import ten_calls
-from tests.harness.programs import Running
+from tests.harness.programs import RunningProgram
 
 CONSTANTS = {"PARTS": [b"Half ", b"a league"], "BUFFER_SIZE": 1024}
 PARTS = [b"Half ", b"a ", b"league"]
 
 
 def test_shows_what_each_call_returns() -> None:
-    with Running("ten_calls") as running:
+    with RunningProgram("ten_calls") as running:
         status, out, err = running.finish()
     assert (status, err) == (0, "")
     assert out.splitlines() == [
@@ -38,6 +38,6 @@ def test_reports_that_there_is_no_room(call: str) -> None:
     def fail(*_: object) -> None:
         raise OSError(errno.EMFILE, "no room")
 
-    with Running("ten_calls", replace={call: fail}) as running:
+    with RunningProgram("ten_calls", replace={call: fail}) as running:
         status, _, err = running.finish()
     assert (status, err) == (1, f"ten_calls: [Errno {errno.EMFILE}] no room\n")

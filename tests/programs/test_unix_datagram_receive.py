@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from tests.harness.peers import send_to
-from tests.harness.programs import Running, assert_tells, main_of
+from tests.harness.programs import RunningProgram, assert_tells, main_of
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 NAME = "unix_datagram_receive"
@@ -28,14 +28,14 @@ def test_the_name_goes_when_an_exception_passes() -> None:
     def fail(_: socket.socket) -> None:
         raise InterruptedError(os.listdir())
 
-    with Running(NAME, replace={"receive": fail}) as running:
+    with RunningProgram(NAME, replace={"receive": fail}) as running:
         ended = running.finish()
     told = rf"{NAME}: standard output: \['socket'\]\n"
     assert_tells(ended, told, out="socket -->socket\n")
 
 
 def test_takes_the_largest_datagram() -> None:
-    with Running(NAME) as running:
+    with RunningProgram(NAME) as running:
         send_to(NAME, running.line(), bytes(65536))
         ended = running.finish()
     lines = "-->" + "\n-->" * 1023 + "\n"  # the last NUL of 1024 ends it
@@ -44,7 +44,7 @@ def test_takes_the_largest_datagram() -> None:
 
 def test_the_name_may_be_used_again() -> None:
     for message in (b"one", b"two"):
-        with Running(NAME) as running:
+        with RunningProgram(NAME) as running:
             send_to(NAME, running.line(), message)
             assert running.finish() == (0, f"-->{message.decode()}\n", "")
 
@@ -60,7 +60,7 @@ def test_needs_the_file_that_it_has_to_remove() -> None:
         setattr(socket.socket, "bind", bind_and_remove)  # noqa: B010 - mypy
         main_of(NAME)()
 
-    with Running(remove_before, name=NAME) as running:
+    with RunningProgram(remove_before, name=NAME) as running:
         ended = running.finish()
     told = (
         rf"{NAME}: socket: \[Errno 2\] No such file or directory: 'socket'\n"
@@ -77,6 +77,6 @@ def test_stopping_signals_wait_until_the_name_can_be_removed() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     replace = {"socket.socket.bind": bind_and_be_ended}
-    with Running(NAME, replace=replace) as running:
+    with RunningProgram(NAME, replace=replace) as running:
         assert running.finish() == (-signal.SIGTERM, "", "")
     assert os.listdir() == []

@@ -4,7 +4,7 @@ import pytest
 
 from ipc_examples.unix_datagram_send import send
 from tests.harness.peers import peer_of
-from tests.harness.programs import refusal
+from tests.harness.programs import error_line
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 CONSTANTS = {"MESSAGE": b"The sea is calm tonight, the tide is full . . .\0"}
@@ -32,5 +32,5 @@ def test_sends_one_datagram_a_call() -> None:
 def test_reports_a_datagram_that_is_too_large() -> None:
     message = {"MESSAGE": bytes(10_000_000)}
     with peer_of("unix_datagram_send") as (_, [path]):
-        error = refusal("unix_datagram_send", path, replace=message)
+        error = error_line("unix_datagram_send", path, replace=message)
     assert error.endswith("Message too long\n")

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from ipc_examples.unix_stream_accept import receive
-from tests.harness.programs import Running, assert_tells
+from tests.harness.programs import RunningProgram, assert_tells
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 NAME = "unix_stream_accept"
@@ -31,7 +31,7 @@ def test_the_name_goes_when_an_exception_passes() -> None:
     def fail(_: socket.socket) -> None:
         raise InterruptedError(os.listdir())
 
-    with Running(NAME, replace={"serve": fail}) as running:
+    with RunningProgram(NAME, replace={"serve": fail}) as running:
         ended = running.finish()
     told = rf"{NAME}: standard output: \['socket'\]\n"
     assert_tells(ended, told, out="Socket has name socket\n")
@@ -41,7 +41,9 @@ def test_the_name_goes_when_it_cannot_listen() -> None:
     def fail(_: socket.socket) -> None:
         raise OSError(errno.EADDRINUSE, "not now")
 
-    with Running(NAME, replace={"socket.socket.listen": fail}) as running:
+    with RunningProgram(
+        NAME, replace={"socket.socket.listen": fail}
+    ) as running:
         ended = running.finish()
     told = rf"{NAME}: socket: \[Errno {errno.EADDRINUSE}\] not now\n"
     assert_tells(ended, told, out="")
@@ -57,7 +59,7 @@ def test_stopping_signals_wait_until_the_name_can_be_removed() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     replace = {"socket.socket.bind": bind_and_be_ended}
-    with Running(NAME, replace=replace) as running:
+    with RunningProgram(NAME, replace=replace) as running:
         assert running.finish() == (-signal.SIGTERM, "", "")
     assert os.listdir() == []
 

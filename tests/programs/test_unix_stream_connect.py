@@ -5,8 +5,8 @@ import re
 import pytest
 
 from ipc_examples.unix_stream_connect import send
-from tests.harness.peers import peer_of, taken_by
-from tests.harness.programs import Running
+from tests.harness.peers import peer_of, received_by
+from tests.harness.programs import RunningProgram
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 CONSTANTS = {"MESSAGE": b"Half a league, half a league . . .\0"}
@@ -27,9 +27,9 @@ def test_sends_all_of_much() -> None:
     message = bytes(1_000_000)
     with (
         peer_of("unix_stream_connect") as (peer, [path]),
-        Running(lambda: send(path, message)) as running,
+        RunningProgram(lambda: send(path, message)) as running,
     ):
-        assert taken_by(peer) == message
+        assert received_by(peer) == message
         assert running.finish() == (0, "", "")
 
 
@@ -37,7 +37,7 @@ def test_reports_a_peer_that_breaks_off() -> None:
     much = {"MESSAGE": bytes(10_000_000)}
     with (
         peer_of("unix_stream_connect") as (peer, [path]),
-        Running("unix_stream_connect", path, replace=much) as running,
+        RunningProgram("unix_stream_connect", path, replace=much) as running,
     ):
         peer.accept()[0].close()
         status, out, err = running.finish()

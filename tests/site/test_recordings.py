@@ -240,12 +240,12 @@ def test_a_recording_that_contradicts_itself_is_refused(
     steps[number] = replace(steps[number], **members)
     text = replace(made.RUN, steps=steps).dump()
     said = f"pipe.json: {reason}: run nox -s record"
-    assert refusal(tmp_path / "pipe.json", text) == said
+    assert load_error(tmp_path / "pipe.json", text) == said
 
 
 def test_an_object_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     objects = ["telephone", *made.OBJECTS[1:]]
-    said = refusal(
+    said = load_error(
         tmp_path / "pipe.json", replace(made.RUN, objects=objects).dump()
     )
     assert "an object is a telephone" in said
@@ -262,7 +262,7 @@ def test_what_was_not_written_cannot_be_read(tmp_path: Path) -> None:
         recording.load(file)
 
 
-def refusal(file: Path, text: str) -> str:
+def load_error(file: Path, text: str) -> str:
     """Write a recording; return why it cannot be read."""
     file.write_text(text, "utf-8")
     with pytest.raises(recording.RecordingError) as refused:
@@ -276,7 +276,7 @@ def test_any_changed_character_is_refused(tmp_path: Path) -> None:
     told = set()
     for at, character in enumerate(text):
         other = others.get(character) or chr(ord(character) + 1)
-        told.add(refusal(file, f"{text[:at]}{other}{text[at + 1 :]}"))
+        told.add(load_error(file, f"{text[:at]}{other}{text[at + 1 :]}"))
     reason = "it was changed after it was recorded"
     assert f"fork.json: {reason}: run nox -s record" in told
     assert all(reason.endswith(": run nox -s record") for reason in told)
@@ -310,7 +310,9 @@ def test_any_changed_member_of_a_step_is_refused(
     for other in step | {member: changed(step[member])}, without:
         assert text.count(row) == 1
         new = text.replace(row.removesuffix(","), json.dumps(other))
-        assert refusal(tmp_path / "pipe.json", new).startswith("pipe.json: ")
+        assert load_error(tmp_path / "pipe.json", new).startswith(
+            "pipe.json: "
+        )
 
 
 def test_a_changed_program_is_told(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_happens_as_shown(page: str, block: pages.Block) -> None:
         values = terminals.run(parsed, path)
     except transcript.TranscriptError as error:
         pytest.fail(f"{path}:{error.line}: {error}", pytrace=False)
-    except terminals.Difference as difference:
+    except terminals.TranscriptMismatch as difference:
         pytest.fail(str(difference), pytrace=False)
     name = transcript.result_name(block.text)
     result = pages.DOCS / transcript.RESULTS / name

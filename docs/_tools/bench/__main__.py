@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import psutil
 
 from tests.harness.peers import address_in, open_socket
-from tests.harness.programs import FILES, Running, named
+from tests.harness.programs import FILES, RunningProgram, programs_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,7 +49,7 @@ MESSAGES = 10_000
 QUEUE = 100  # connections that every listener lets wait
 
 AT_ONCE = ("_select", "_echo")  # these serve many connections at once
-SERVERS = named("_stream_accept", "_stream_select", "_stream_echo")
+SERVERS = programs_named("_stream_accept", "_stream_select", "_stream_echo")
 C_SERVER = Path(__file__).with_name("server.c")
 SENDINGS = ((1024, 1), (1024, 64), (35, 1872))  # bytes, messages at once
 ROUNDS = 9
@@ -70,7 +70,7 @@ def processor_time(server: psutil.Process) -> float:
 
 
 def tell(
-    program: str, running: Running, peer: socket.socket, message: str
+    program: str, running: RunningProgram, peer: socket.socket, message: str
 ) -> None:
     """Send a message; wait until the server prints it or sends it back."""
     peer.sendall(message.encode())
@@ -83,7 +83,7 @@ def tell(
 def measure(program: str, connections: int) -> tuple[float, float]:
     """Return KB for a connection, and microseconds for a message."""
     at_once = program.endswith(AT_ONCE)
-    with Running(program) as running, contextlib.ExitStack() as stack:
+    with RunningProgram(program) as running, contextlib.ExitStack() as stack:
         address = address_in(running.line())
         server = psutil.Process(running.pid)
         peers = [stack.enter_context(open_socket(program))]

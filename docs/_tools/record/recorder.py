@@ -37,7 +37,7 @@ def trace(
     Returns its processes, the first to begin first, and its samples.
 
     :raises strace_log.Unrecordable: if there is no strace, or it may not trace
-    :raises terminals.Difference: if something else happens
+    :raises terminals.TranscriptMismatch: if something else happens
     """
     traced = strace_log.command()
     with tempfile.TemporaryDirectory(prefix="ipc-", dir="/tmp") as folder:
@@ -101,7 +101,10 @@ def main() -> int:
     for name in names:
         try:
             made = record(*found[name])
-        except (strace_log.Unrecordable, terminals.Difference) as error:
+        except (
+            strace_log.Unrecordable,
+            terminals.TranscriptMismatch,
+        ) as error:
             print(f"record: {name}: {error}", file=sys.stderr)
             return 1
         write(name, made)

@@ -33,7 +33,7 @@ itself the signal when it arrives; SIGINT goes to all processes, as by ^C::
 What may be left: where the signal kills, a status that says so; where it is
 handled, that of the handler, and no more on standard error than was due
 before. A signal to a child alone is told by the parent in one line. Never a
-file, a process that runs on, or an open descriptor: ``programs.Running`` sees
+file, a process that runs on, or an open descriptor: ``RunningProgram`` sees
 to that.
 
 Whether a line is reached at all is a matter of chance when one process waits

@@ -24,8 +24,8 @@ from tests.harness.programs import (
     SENDING,
     SERVING,
     STDIN,
-    Ended,
-    Running,
+    ExitReport,
+    RunningProgram,
     main_of,
     own_arguments,
     short_timeouts,
@@ -68,7 +68,7 @@ class Arrival(NamedTuple):
     checkpoint: Checkpoint
     scenario: Scenario
     effects: dict[int, Effect]  # of each signal, if it had come
-    without_signal: Ended
+    without_signal: ExitReport
 
 
 Arrivals = list[Arrival]  # at the same checkpoint
@@ -113,7 +113,7 @@ def reach_checkpoints(
 
 def inject(
     program: str, arrivals: Arrivals, number: int
-) -> tuple[Arrival, Ended | None]:
+) -> tuple[Arrival, ExitReport | None]:
     """Run *program*, and send it a signal at a checkpoint.
 
     :returns: the first of *arrivals* that could be repeated, and what is left
@@ -126,7 +126,9 @@ def inject(
     return arrivals[0], None
 
 
-def inject_at(program: str, arrival: Arrival, number: int) -> Ended | None:
+def inject_at(
+    program: str, arrival: Arrival, number: int
+) -> ExitReport | None:
     """Repeat an arrival, and send the signal; return what is left, if so."""
 
     def send(checkpoint: Checkpoint) -> bool:
@@ -157,7 +159,7 @@ def run_with_checkpoints(
     reached: Callable[[Checkpoint], object],
     *,
     scale: int,
-) -> tuple[Ended, list[str]]:
+) -> tuple[ExitReport, list[str]]:
     """Run *program*, and call *reached* at each checkpoint, in its process.
 
     :param scale: of its timeouts, as in short_timeouts()
@@ -179,7 +181,7 @@ def run_with_checkpoints(
         }
         main = main_of(program, *words, **names)
         action = functools.partial(run, program, main, scenario, note)
-        with Running(action, stdin=STDIN, name=program) as running:
+        with RunningProgram(action, stdin=STDIN, name=program) as running:
             try:
                 ended = meet(program, scenario, running)
             except (TimeoutError, AssertionError) as error:
@@ -201,7 +203,9 @@ def arguments_of(program: str) -> Iterator[list[str]]:
         yield own_arguments(program)
 
 
-def meet(program: str, scenario: Scenario, running: Running) -> Ended:
+def meet(
+    program: str, scenario: Scenario, running: RunningProgram
+) -> ExitReport:
     """Be the peers of a server, and its user; return what is left of it."""
     if program in SERVING:
         # Any line may be the one at which the program ends.
@@ -216,7 +220,7 @@ def meet(program: str, scenario: Scenario, running: Running) -> Ended:
 
 
 def connect_once(
-    program: str, scenario: Scenario, running: Running, first_line: str
+    program: str, scenario: Scenario, running: RunningProgram, first_line: str
 ) -> None:
     """Connect to a server, send, and wait until it is done with that."""
     message = MESSAGE if scenario == BASELINE else LONG
@@ -233,7 +237,7 @@ def connect_once(
     with contextlib.suppress(OSError):
         send_to(program, first_line, message)
     if scenario.call.endswith(".recv") and scenario.fault is Fault.FAIL:
-        running.complaint()
+        running.stderr_line()
     else:
         while running.line() != "Ending connection":
             pass

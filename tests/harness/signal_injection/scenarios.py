@@ -21,7 +21,7 @@ from tests.harness.programs import (
     HANDLING,
     WITH_ARGUMENTS,
     calls_of,
-    die,
+    kill_self,
     source,
 )
 
@@ -156,4 +156,4 @@ def cause(fault: Fault) -> None:
         case Fault.CLOSE_ALL_DESCRIPTORS:
             os.closerange(FIRST, LAST + 1)
         case Fault.KILL_CHILD:
-            os._exit = lambda _: die()  # type: ignore[assignment,return-value]
+            os._exit = lambda _: kill_self()  # type: ignore[assignment,return-value]
