@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: 0BSD
 """Shows what the programs withstand: the ``faults`` directive.
 
-``tests/harness/results.py`` writes what came of the tests of programs, and of
-those that have the mark ``fault(NAME)``, to ``docs/_build/faults.json``:
+``tests/harness/results_plugin.py`` writes what came of the tests of programs,
+and of those with the mark ``fault(NAME)``, to ``docs/_build/faults.json``:
 
 ``digest``
     of the programs and tests, so that nothing is shown of other ones

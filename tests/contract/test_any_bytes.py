@@ -6,16 +6,17 @@ import importlib
 import re
 import socket
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ipc_examples.datagram_request import ask
 from ipc_examples.peek import packed, take
 from ipc_examples.skeleton import distribute
 from ipc_examples.socketpair import receive_message
+from tests.harness.catalogue import FINISHING, source
+from tests.harness.examples import examples
 from tests.harness.peers import (
     DATAGRAM,
     LOOPBACK,
@@ -24,16 +25,7 @@ from tests.harness.peers import (
     send_to,
     stop_server,
 )
-from tests.harness.programs import (
-    DEADLINE,
-    FINISHING,
-    RunningProgram,
-    assert_tells,
-    source,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.harness.running import DEADLINE, RunningProgram, assert_tells
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 SIZE = 1024  # of the buffers for datagrams
@@ -67,23 +59,6 @@ HARMFUL = re.compile(
 )
 LETTERS = {"n": "\n", "r": "\r", "t": "\t"}
 Said = tuple[dict[str, object], list[bytes]]
-
-
-def examples(
-    number: int,
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator: try as many examples, the same in each run.
-
-    The first that fails is shown as it is: a smaller one would be looked for
-    by failing again and again, each time at a deadline.
-    """
-    return settings(
-        max_examples=number,
-        phases=[Phase.generate],
-        derandomize=True,
-        deadline=None,
-        database=None,
-    )
 
 
 def unescaped(text: str) -> bytes:

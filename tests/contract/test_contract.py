@@ -19,9 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness.peers import nobody_for
-from tests.harness.programs import (
-    DEADLINE,
+from tests.harness.catalogue import (
     ECHOING,
     FILES,
     FINISHING,
@@ -32,14 +30,18 @@ from tests.harness.programs import (
     SENDING,
     SERVING,
     WITH_ARGUMENTS,
+    command_line,
+    documented_command,
+    programs_named,
+    source,
+)
+from tests.harness.peers import nobody_for
+from tests.harness.running import (
+    DEADLINE,
     RunningProgram,
     Status,
     assert_tells,
-    command_line,
-    documented_command,
     outcome_of,
-    programs_named,
-    source,
     wait_until_blocked,
 )
 from tests.harness.signal_injection.checkpoints import STOPPING

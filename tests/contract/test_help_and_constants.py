@@ -12,12 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness.programs import (
-    PROGRAMS,
-    WITH_ARGUMENTS,
-    RunningProgram,
-    source,
-)
+from tests.harness.catalogue import PROGRAMS, WITH_ARGUMENTS, source
+from tests.harness.running import RunningProgram
 
 BY_EFFECT = {"CODES", "ESCAPES", "STOPPING", "KEYBOARD", "WAITED_FOR"}
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.harness.catalogue import RECEIVING, SERVING
 from tests.harness.peers import (
     DATAGRAM,
     IPV6_ABSENT,
@@ -26,9 +27,7 @@ from tests.harness.peers import (
     speak_and_end,
     stop_server,
 )
-from tests.harness.programs import (
-    RECEIVING,
-    SERVING,
+from tests.harness.running import (
     RunningProgram,
     as_unprivileged_user,
     assert_idle,

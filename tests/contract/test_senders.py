@@ -9,6 +9,7 @@ import socket
 
 import pytest
 
+from tests.harness.catalogue import SENDING
 from tests.harness.peers import (
     CONNECTING,
     IPV6_ABSENT,
@@ -23,8 +24,7 @@ from tests.harness.peers import (
     resolver,
     style_of,
 )
-from tests.harness.programs import (
-    SENDING,
+from tests.harness.running import (
     RunningProgram,
     as_unprivileged_user,
     assert_refuses,

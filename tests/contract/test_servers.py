@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from tests.harness.catalogue import RECEIVING, SERVING, programs_calling
 from tests.harness.peers import LOOPBACK, STREAM, client_of, style_of
-from tests.harness.programs import (
+from tests.harness.running import (
     DEADLINE,
-    RECEIVING,
-    SERVING,
     RunningProgram,
     assert_tells,
     main_of,
-    programs_calling,
     reason,
 )
 

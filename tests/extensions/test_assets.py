@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness import sites
+from tests.harness import small_sites
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +23,10 @@ FILES = {
 }
 
 
-def build(folder: Path, builder: str = "html", **files: str) -> sites.Site:
-    return sites.build(
+def build(
+    folder: Path, builder: str = "html", **files: str
+) -> small_sites.Site:
+    return small_sites.build(
         folder,
         FILES | files,
         "assets",

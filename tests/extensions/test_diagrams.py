@@ -10,7 +10,7 @@ import pytest
 from drawing import CHARACTER, Drawing
 from sphinx.util import texescape
 
-from tests.harness import made
+from tests.harness import handmade
 
 if TYPE_CHECKING:
     from drawing import Point, Shape
@@ -81,8 +81,8 @@ LABELS = """\
  46 dup(12) = 14
  47 exit(0)
 """
-SEQUENCE = figures.sequence(made.RUN)
-NAMES = [process.name for process in made.PROCESSES]
+SEQUENCE = figures.sequence(handmade.RUN)
+NAMES = [process.name for process in handmade.PROCESSES]
 
 
 def place(point: Point) -> tuple[str, int]:
@@ -146,7 +146,7 @@ def test_a_dot_for_each_step() -> None:
     ]
     assert middles == [
         (NAMES[step.process], number)
-        for number, step in enumerate(made.STEPS, 1)
+        for number, step in enumerate(handmade.STEPS, 1)
     ]
 
 
@@ -188,7 +188,7 @@ DIRECTIONS = {
 
 @pytest.mark.parametrize("moment", TABLES)
 def test_tables(moment: str) -> None:
-    picture = figures.tables(made.RUN, made.RUN.at(moment), moment)
+    picture = figures.tables(handmade.RUN, handmade.RUN.at(moment), moment)
     texts = [shape for shape in picture.shapes if shape.text]
     assert [shape.text for shape in texts] == TABLES[moment]
     right = texts[0].points[0][0]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness import sites
+from tests.harness import small_sites
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ SHOWN = """\
 
 def test_names_only(tmp_path: Path) -> None:
     texts = {"index.md": PAGE, "old.txt": OLD, "new.txt": NEW}
-    site = sites.build(tmp_path, texts, "differences", builder="text")
+    site = small_sites.build(tmp_path, texts, "differences", builder="text")
     assert not site.warnings
     shown = site.read("index.txt")
     assert SHOWN in shown

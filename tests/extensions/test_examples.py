@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.harness import pages, sites
+from tests.harness import markdown_blocks, small_sites
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ def build(folder: Path, page: str, status: int) -> Built:
     (folder / "judge.py").write_text(f"raise SystemExit({status})")
     broken_off, site = "", None
     try:
-        site = sites.build(
+        site = small_sites.build(
             folder,
             {"index.md": page},
             "examples",
@@ -106,7 +106,7 @@ def test_a_build_that_breaks_off_waits_for_its_tests(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "sphinx", "-D", "execute=1", "docs", "html"],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(pages.DOCS / "_ext")},
+        env=os.environ | {"PYTHONPATH": str(markdown_blocks.DOCS / "_ext")},
         capture_output=True,
         check=False,
         text=True,
@@ -201,7 +201,9 @@ def test_a_failure_is_reported_at_its_line(tmp_path: Path, page: str) -> None:
         for number, text in enumerate(page.splitlines(), 1)
         if text.endswith("# here")
     ]
-    sites.build(tmp_path, {"index.md": page}, "examples", builder="doctest")
+    small_sites.build(
+        tmp_path, {"index.md": page}, "examples", builder="doctest"
+    )
     report = (tmp_path / "doctest" / "output.txt").read_text("utf-8")
     assert re.findall(r'^File "(.*)", line (\d+)', report, re.MULTILINE) == [
         ("index.md", str(line))

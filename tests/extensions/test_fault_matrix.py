@@ -13,7 +13,7 @@ import faults
 import pytest
 from docutils import nodes
 
-from tests.harness.results import Results
+from tests.harness.results_plugin import Results
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,7 +116,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return what runs a file of tests, and returns what was kept."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # may be outdated
     pytester.makeconftest("""
-        from tests.harness.results import Results
+        from tests.harness.results_plugin import Results
 
         def pytest_configure(config):
             config.pluginmanager.register(Results())

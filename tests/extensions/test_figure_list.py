@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import figure_list
 import pytest
 
-from tests.harness import sites
+from tests.harness import small_sites
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,9 +60,9 @@ See {ref}`figure-2b`.
 IMAGE = '<svg xmlns="http://www.w3.org/2000/svg"/>'
 
 
-def build(folder: Path, page: str, builder: str = "text") -> sites.Site:
+def build(folder: Path, page: str, builder: str = "text") -> small_sites.Site:
     texts = {"index.md": page, "image.svg": IMAGE}
-    return sites.build(folder, texts, "figure_list", builder=builder)
+    return small_sites.build(folder, texts, "figure_list", builder=builder)
 
 
 def test_are_numbered_and_listed(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness import sites
+from tests.harness import small_sites
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +75,7 @@ def test_leads_to_an_answer(tmp_path: Path) -> None:
         "reference/symptoms.md": SYMPTOMS,
         "reference/c-to-python.md": NAMES,
     }
-    site = sites.build(tmp_path, texts, "index")
+    site = small_sites.build(tmp_path, texts, "index")
     assert not site.warnings
     entries = re.findall(
         r'<li>(?:<strong>)?<a href="(.+?)">(?:<strong>)?(.+?)</',

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import faults
 import pytest
 
-from tests.harness import sites
+from tests.harness import small_sites
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ def results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def build(
     folder: Path, results: Path, one: dict[str, Any], builder: str = "html"
-) -> sites.Site:
+) -> small_sites.Site:
     """Build a page with two programs, of which one has these results."""
     (folder / "ipc_examples").mkdir()
     for name in "one", "two":
@@ -73,10 +73,12 @@ def build(
         "programs": {"one": one, "two": {**PASSED, "passed": 1}},
     }
     results.write_text(json.dumps(members))
-    return sites.build(folder, {"index.md": PAGE}, "verified", builder=builder)
+    return small_sites.build(
+        folder, {"index.md": PAGE}, "verified", builder=builder
+    )
 
 
-def lines(site: sites.Site) -> list[str]:
+def lines(site: small_sites.Site) -> list[str]:
     """Return the texts of the lines below listings."""
     found = re.findall(
         r'<p class="about-program">(.+?)</p>', site.read("index.html")

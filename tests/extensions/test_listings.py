@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness import sites
+from tests.harness import small_sites
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ def captions(
     (folder / "ipc_examples" / "one.py").write_text(PROGRAM)
     page = f"# Page\n\n```{{literalinclude}} {file}\n{options}\n```\n"
     texts = {"index.md": page, "two.py": PROGRAM}
-    site = sites.build(folder, texts, "listings")
+    site = small_sites.build(folder, texts, "listings")
     found = re.findall(
         r'<span class="caption-text">(.*?)</span><a', site.read("index.html")
     )

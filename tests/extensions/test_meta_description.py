@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness import sites
+from tests.harness import small_sites
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ This site is about pipes & sockets.
 
 
 def test_the_first_paragraph_is_the_description(tmp_path: Path) -> None:
-    site = sites.build(tmp_path, PAGES, "head")
+    site = small_sites.build(tmp_path, PAGES, "head")
     assert not site.warnings
     meta = '<meta content="{}" name="description" />'
     about = "This site is about pipes &amp; sockets."
@@ -55,11 +55,13 @@ def test_the_first_paragraph_is_the_description(tmp_path: Path) -> None:
 
 def test_programs_that_read_get_it_too(tmp_path: Path) -> None:
     base = "https://example.org/"
-    site = sites.build(tmp_path, PAGES, "head", "llms", html_baseurl=base)
+    site = small_sites.build(
+        tmp_path, PAGES, "head", "llms", html_baseurl=base
+    )
     text = site.read("llms.txt")
     assert [line.rstrip() for line in text.splitlines()] == LLMS.splitlines()
 
 
 def test_only_the_site_is_for_programs_that_read(tmp_path: Path) -> None:
-    site = sites.build(tmp_path, PAGES, "head", "llms", builder="text")
+    site = small_sites.build(tmp_path, PAGES, "head", "llms", builder="text")
     assert not (site.out / "llms.txt").exists()

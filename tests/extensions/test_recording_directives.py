@@ -16,8 +16,8 @@ from drawing import LOOKS
 from record import recorder
 from wording import Words
 
-from tests.harness import made, pages, sites
-from tests.harness.programs import PROGRAMS
+from tests.harness import handmade, markdown_blocks, small_sites
+from tests.harness.catalogue import PROGRAMS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,24 +110,24 @@ class TestRun:
 
 
 def test_a_moment_does_not_depend_on_what_happens_elsewhere() -> None:
-    state = made.RUN.at("After the parent's close")
-    assert sorted(state.tables[made.PARENT]) == [0, 1, 2, 3]
-    assert sorted(state.tables[made.CHILD]) == [0, 1, 2, 3, 4]
-    both = made.RUN.at("After the parent's close and the child's close")
-    assert sorted(both.tables[made.CHILD]) == [0, 1, 2, 4]
+    state = handmade.RUN.at("After the parent's close")
+    assert sorted(state.tables[handmade.PARENT]) == [0, 1, 2, 3]
+    assert sorted(state.tables[handmade.CHILD]) == [0, 1, 2, 3, 4]
+    both = handmade.RUN.at("After the parent's close and the child's close")
+    assert sorted(both.tables[handmade.CHILD]) == [0, 1, 2, 4]
 
 
 def test_a_moment_comes_after_what_led_to_it() -> None:
-    state = made.RUN.at("After the connect")
-    assert state.tables[made.PARENT][5] == (made.LISTENER, 0)
-    assert state.tables[made.CLIENT][3] == made.CLIENTS
+    state = handmade.RUN.at("After the connect")
+    assert state.tables[handmade.PARENT][5] == (handmade.LISTENER, 0)
+    assert state.tables[handmade.CLIENT][3] == handmade.CLIENTS
 
 
 def test_a_moment_can_be_the_one_before() -> None:
-    state = made.RUN.at("Before the connect")
-    assert state.tables[made.PARENT][5] == (made.LISTENER, 0)
-    assert state.tables[made.CLIENT][3] == (made.OTHER, 0)
-    assert made.CHILD not in made.RUN.at("Before the fork").tables
+    state = handmade.RUN.at("Before the connect")
+    assert state.tables[handmade.PARENT][5] == (handmade.LISTENER, 0)
+    assert state.tables[handmade.CLIENT][3] == (handmade.OTHER, 0)
+    assert handmade.CHILD not in handmade.RUN.at("Before the fork").tables
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_moment_can_be_the_one_before() -> None:
     ],
 )
 def test_a_step_has_a_name(step: str, number: int) -> None:
-    assert made.RUN.find(step) == number
+    assert handmade.RUN.find(step) == number
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_step_has_a_name(step: str, number: int) -> None:
 )
 def test_an_unknown_moment_is_refused(moment: str) -> None:
     with pytest.raises(recording.RecordingError, match=r"^there is no"):
-        made.RUN.at(moment)
+        handmade.RUN.at(moment)
 
 
 # The machinery's own tests: the pages do not need them to be built.
@@ -186,10 +186,10 @@ After the parent's close and the child's close
 """
 
 
-def site(folder: Path, page: str, builder: str = "html") -> sites.Site:
+def site(folder: Path, page: str, builder: str = "html") -> small_sites.Site:
     """Build a page about the run that is made by hand."""
-    texts = {"index.md": page, "recordings/made.json": made.RUN.dump()}
-    return sites.build(folder, texts, "runs", builder=builder)
+    texts = {"index.md": page, "recordings/made.json": handmade.RUN.dump()}
+    return small_sites.build(folder, texts, "runs", builder=builder)
 
 
 @pytest.mark.slow
@@ -234,12 +234,12 @@ def test_a_wrong_figure_is_refused(
 
 @pytest.mark.slow
 def test_a_run_that_was_changed_is_refused(tmp_path: Path) -> None:
-    dumped = made.RUN.dump()
+    dumped = handmade.RUN.dump()
     texts = {
         "index.md": "```{run} made\n```\n",
         "recordings/made.json": dumped.replace('"line": 41', '"line": 42'),
     }
-    built = sites.build(tmp_path, texts, "runs")
+    built = small_sites.build(tmp_path, texts, "runs")
     reason = "it was changed after it was recorded: run nox -s record"
     assert f"made.json: {reason}" in built.warnings
 
@@ -254,9 +254,9 @@ def test_a_run_on_a_page(tmp_path: Path) -> None:
     assert f"<strong>{runs.CAPTION}</strong>" in run
     title = "What parent, child and client did, step by step"
     assert f'<title id="run-made-title">{title}</title>' in run
-    assert run.partition("</ol>")[0].count("<li>") == len(made.STEPS)
+    assert run.partition("</ol>")[0].count("<li>") == len(handmade.STEPS)
     (data,) = re.findall(r'<script type="application/json">(.+)</script>', run)
-    assert len(json.loads(data)["steps"]) == len(made.STEPS)
+    assert len(json.loads(data)["steps"]) == len(handmade.STEPS)
     assert "``" not in data
     assert "stepper.js" in html
 
@@ -277,7 +277,7 @@ def test_a_run_on_paper(tmp_path: Path) -> None:
 
 
 def test_the_stepper_is_one_small_script() -> None:
-    script = pages.DOCS / "_static" / "stepper.js"
+    script = markdown_blocks.DOCS / "_static" / "stepper.js"
     assert len(script.read_bytes()) <= 6000
     text = script.read_text("utf-8")
     assert not any(word in text for word in ("import", "fetch", "http"))

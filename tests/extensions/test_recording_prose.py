@@ -9,7 +9,7 @@ import recording
 from record import recorder
 from wording import Words
 
-from tests.harness import made
+from tests.harness import handmade
 
 MADE = """\
 parent, line 3: start. The program begins. 0 is now terminal; 1 is now terminal; 2 is now terminal.
@@ -117,8 +117,8 @@ def plain(words: str) -> str:
 
 
 def test_each_call_has_its_words() -> None:
-    said = Words(made.RUN)
-    told = [plain(said.step(number)) for number in range(len(made.STEPS))]
+    said = Words(handmade.RUN)
+    told = [plain(said.step(number)) for number in range(len(handmade.STEPS))]
     assert told == MADE.splitlines()
 
 
@@ -145,8 +145,8 @@ def test_a_run_is_told_in_these_words(name: str, process: str) -> None:
 
 
 def test_what_holds_has_its_words() -> None:
-    said = Words(made.RUN)
-    states = list(made.RUN.states())
+    said = Words(handmade.RUN)
+    states = list(handmade.RUN.states())
     assert (
         "\n".join(said.state(states[4]))
         == """\
@@ -167,17 +167,17 @@ In the pipe wait 2 bytes ``b'ab'``."""
 
 
 def test_what_processes_do_has_its_words() -> None:
-    said = Words(made.RUN)
+    said = Words(handmade.RUN)
     assert [
         said.doing(number, process)
         for number, process in [
-            (0, made.CHILD),
-            (2, made.CHILD),
-            (4, made.PARENT),
-            (5, made.PARENT),
-            (7, made.PARENT),
-            (13, made.CHILD),
-            (19, made.PARENT),
+            (0, handmade.CHILD),
+            (2, handmade.CHILD),
+            (4, handmade.PARENT),
+            (5, handmade.PARENT),
+            (7, handmade.PARENT),
+            (13, handmade.CHILD),
+            (19, handmade.PARENT),
         ]
     ] == [
         (None, "is not there yet"),
@@ -203,4 +203,4 @@ def test_what_processes_do_has_its_words() -> None:
     ],
 )
 def test_who_shares_what_has_its_words(moment: str, caption: str) -> None:
-    assert Words(made.RUN).sharing(made.RUN.at(moment)) == caption
+    assert Words(handmade.RUN).sharing(handmade.RUN.at(moment)) == caption

@@ -12,8 +12,8 @@ import pytest
 import transcript
 from transcript import Kind
 
-from tests.harness import pages, sites, terminals
-from tests.harness.programs import PROGRAMS
+from tests.harness import markdown_blocks, pseudo_terminals, small_sites
+from tests.harness.catalogue import PROGRAMS
 
 # The machinery's own test: the pages do not need it to be built.
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ $
 
 
 def run(text: str, deadline: float = 10) -> dict[str, str]:
-    return terminals.run(transcript.parse(dedent(text)), PAGE, deadline)
+    return pseudo_terminals.run(transcript.parse(dedent(text)), PAGE, deadline)
 
 
 def test_format() -> None:
@@ -177,9 +177,13 @@ def test_varying_values_are_bound() -> None:
 def test_alike_samples_may_differ_and_the_same_must_not() -> None:
     text = ":varying: 1=\\d+ 2=\\d+\n\n$ echo 7 8\n1 2\n$ echo 1 2\n"
     assert run(text + "1 2") == {"1": "7", "2": "8"}
-    with pytest.raises(terminals.TranscriptMismatch, match=r"-7 7\n\+7 8"):
+    with pytest.raises(
+        pseudo_terminals.TranscriptMismatch, match=r"-7 7\n\+7 8"
+    ):
         run(text + "1 1")
-    with pytest.raises(terminals.TranscriptMismatch, match="something else"):
+    with pytest.raises(
+        pseudo_terminals.TranscriptMismatch, match="something else"
+    ):
         run(":varying: 1=\\d+\n\n$ echo 7 8\n1 1")
 
 
@@ -242,7 +246,9 @@ def test_python_is_found_under_another_name(
     ],
 )
 def test_differences_are_found(text: str, line: int, message: str) -> None:
-    with pytest.raises(terminals.TranscriptMismatch, match=message) as caught:
+    with pytest.raises(
+        pseudo_terminals.TranscriptMismatch, match=message
+    ) as caught:
         run(text)
     assert str(caught.value).startswith(f"{PAGE}:{line}: ")
 
@@ -258,7 +264,9 @@ def test_differences_are_found(text: str, line: int, message: str) -> None:
     ],
 )
 def test_waiting_has_an_end(text: str, line: int, message: str) -> None:
-    with pytest.raises(terminals.TranscriptMismatch, match=message) as caught:
+    with pytest.raises(
+        pseudo_terminals.TranscriptMismatch, match=message
+    ) as caught:
         run(text, deadline=1)
     assert str(caught.value).startswith(f"{PAGE}:{line}: ")
 
@@ -268,14 +276,14 @@ def test_order_across_terminals_counts() -> None:
     send = "[B]\n$ echo hi >f\n"
     run(f"{listen}{send}[A]\nhi")
     with pytest.raises(
-        terminals.TranscriptMismatch, match=":4: A shows nothing"
+        pseudo_terminals.TranscriptMismatch, match=":4: A shows nothing"
     ):
         run(f"{listen}hi\n{send}", deadline=0.5)
 
 
 def test_difference_shows_the_other_terminals() -> None:
     text = "[A]\n$ cat\n[B]\n$ nosuch\n[A]\nhi"
-    with pytest.raises(terminals.TranscriptMismatch) as caught:
+    with pytest.raises(pseudo_terminals.TranscriptMismatch) as caught:
         run(text, deadline=0.5)
     assert re.search(
         "B shows besides:\n.*nosuch: .*not found", str(caught.value)
@@ -283,7 +291,7 @@ def test_difference_shows_the_other_terminals() -> None:
 
 
 def test_diff_is_of_the_whole_terminal() -> None:
-    with pytest.raises(terminals.TranscriptMismatch) as caught:
+    with pytest.raises(pseudo_terminals.TranscriptMismatch) as caught:
         run("[A]\n$ echo a; echo b; echo c\na\n[B]\n$\n[A]\nB\nc\n$")
     assert str(caught.value).splitlines() == [
         f"{PAGE}:7: A shows something else",
@@ -303,7 +311,7 @@ def test_diff_is_of_the_whole_terminal() -> None:
 def test_nothing_survives_a_failure(command: str) -> None:
     before = len(os.listdir("/dev/fd"))
     with pytest.raises(
-        terminals.TranscriptMismatch, match="running"
+        pseudo_terminals.TranscriptMismatch, match="running"
     ) as caught:
         run(
             ':varying: 1=\\d+ /h=/.+\n\n$ sh -c \'trap "" HUP INT TERM; '
@@ -311,7 +319,7 @@ def test_nothing_survives_a_failure(command: str) -> None:
             deadline=0.5,
         )
     shell, home = re.findall(r"^ ([\d/].*)", str(caught.value), re.MULTILINE)
-    assert not terminals.session(int(shell))
+    assert not pseudo_terminals.session(int(shell))
     assert not Path(home).exists()
     assert len(os.listdir("/dev/fd")) == before
 
@@ -376,7 +384,7 @@ def test_transcripts_are_collected_with_their_lines() -> None:
     lines = NESTED.split("\n")
     found = [
         (block.line, block.text.splitlines()[0])
-        for block in pages.blocks_of(NESTED)
+        for block in markdown_blocks.blocks_of(NESTED)
         if block.name == "{transcript}"
     ]
     assert found == [
@@ -396,7 +404,7 @@ def build(folder: Path, builder: str, page: str) -> tuple[str, str]:
     texts = (
         {} if (folder / "docs" / "index.md").exists() else {"index.md": page}
     )
-    site = sites.build(folder, texts, "transcript", builder=builder)
+    site = small_sites.build(folder, texts, "transcript", builder=builder)
     names = {"html": "index.html", "text": "index.txt", "latex": "site.tex"}
     return site.read(names[builder]), site.warnings
 
@@ -450,7 +458,7 @@ def test_other_builders(
 
 
 def test_page_shows_what_the_last_run_showed(tmp_path: Path) -> None:
-    ((_, _, text),) = pages.blocks_of(FENCE)
+    ((_, _, text),) = markdown_blocks.blocks_of(FENCE)
     results = tmp_path / "docs" / transcript.RESULTS
     results.mkdir(parents=True)
     result = results / transcript.result_name(text)

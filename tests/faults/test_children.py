@@ -17,11 +17,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness.processes import source_line
-from tests.harness.programs import (
+from tests.harness.catalogue import (
     EXECUTING,
     FILES,
     FORKING,
+    own_arguments,
+    source,
+)
+from tests.harness.process_states import source_line
+from tests.harness.running import (
     STDIN,
     ExitReport,
     RunningProgram,
@@ -30,10 +34,8 @@ from tests.harness.programs import (
     fault_of,
     main_of,
     outliving_child,
-    own_arguments,
     run_file,
     short_timeouts,
-    source,
 )
 from tests.harness.signal_injection.checkpoints import STOPPING
 from tests.harness.signal_injection.inject import (

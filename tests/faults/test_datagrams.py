@@ -13,13 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.harness.catalogue import PROGRAMS, source
 from tests.harness.peers import DATAGRAM, address_in, client_of, open_socket
-from tests.harness.programs import (
-    PROGRAMS,
-    RunningProgram,
-    assert_tells,
-    source,
-)
+from tests.harness.running import RunningProgram, assert_tells
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,6 +17,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.harness.catalogue import (
+    ECHOING,
+    EXECUTING,
+    FILES,
+    FINISHING,
+    FORKING,
+    PROGRAMS,
+    RECEIVING,
+    SENDING,
+    SERVING,
+    own_arguments,
+)
 from tests.harness.peers import (
     DATAGRAM,
     client_of,
@@ -27,16 +39,7 @@ from tests.harness.peers import (
     send_to,
     stop_server,
 )
-from tests.harness.programs import (
-    ECHOING,
-    EXECUTING,
-    FILES,
-    FINISHING,
-    FORKING,
-    PROGRAMS,
-    RECEIVING,
-    SENDING,
-    SERVING,
+from tests.harness.running import (
     STDIN,
     ExitReport,
     RunningProgram,
@@ -44,7 +47,6 @@ from tests.harness.programs import (
     assert_tells,
     main_of,
     outcome_of,
-    own_arguments,
 )
 from tests.harness.signal_injection.checkpoints import next_descriptor
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.test_streams import (
+from tests.harness.catalogue import ECHOING
+from tests.harness.obstacles import (
     BACKLOG,
     FLOOD,
     MANY,
@@ -28,9 +29,8 @@ from tests.faults.test_streams import (
     stopped,
 )
 from tests.harness.peers import address_in, client_of, open_socket
-from tests.harness.programs import (
+from tests.harness.running import (
     DEADLINE,
-    ECHOING,
     RunningProgram,
     assert_idle,
     kill_self,

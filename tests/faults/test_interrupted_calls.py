@@ -16,6 +16,15 @@ from typing import TYPE_CHECKING
 import pytest
 from record import strace_log
 
+from tests.harness.catalogue import (
+    ECHOING,
+    FORKING,
+    PROGRAMS,
+    RECEIVING,
+    SENDING,
+    calls_of,
+    own_arguments,
+)
 from tests.harness.peers import (
     CONNECTING,
     STREAM,
@@ -24,21 +33,14 @@ from tests.harness.peers import (
     peer_of,
     received_by,
 )
-from tests.harness.programs import (
+from tests.harness.running import (
     DEADLINE,
-    ECHOING,
-    FORKING,
-    PROGRAMS,
-    RECEIVING,
-    SENDING,
     STDIN,
     ExitReport,
     RunningProgram,
     act_in_child,
     assert_tells,
-    calls_of,
     main_of,
-    own_arguments,
     wait_until_blocked,
 )
 

@@ -15,18 +15,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.harness.processes import source_line
-from tests.harness.programs import (
+from tests.harness.catalogue import (
     EXECUTING,
     FILES,
     FORKING,
     HANDLING,
     PROGRAMS,
-    ExitReport,
-    shown,
-    signal_name,
     source,
 )
+from tests.harness.process_states import source_line
+from tests.harness.running import ExitReport, shown, signal_name
 from tests.harness.signal_injection.checkpoints import (
     STOPPING,
     next_descriptor,

@@ -7,17 +7,26 @@ import errno
 import hashlib
 import importlib
 import os
-import resource
-import select
 import signal
 import socket
-import struct
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.harness.catalogue import ROOT
+from tests.harness.obstacles import (
+    BACKLOG,
+    FLOOD,
+    MANY,
+    RESET,
+    TELLING,
+    TEXT,
+    assert_kept_waiting,
+    no_free_descriptor,
+    stopped,
+)
 from tests.harness.peers import (
     CONNECTING,
     STREAM,
@@ -30,9 +39,8 @@ from tests.harness.peers import (
     send_to,
     stop_server,
 )
-from tests.harness.programs import (
+from tests.harness.running import (
     DEADLINE,
-    ROOT,
     RunningProgram,
     assert_idle,
     assert_tells,
@@ -44,11 +52,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
-TEXT = "Half a league, half a league, half a league onward"
-MANY = 200
-BACKLOG = 128  # listen()'s own; one more gets in
-RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, after 0 seconds
-FLOOD = 100_000_000  # bytes
 
 every_server = pytest.mark.parametrize("program", STREAM)
 every_client = pytest.mark.parametrize("program", CONNECTING)
@@ -59,49 +62,6 @@ def shown(running: RunningProgram) -> Iterator[str]:
     """Yield what a server shows of one connection, until that ends."""
     while (line := running.line()) != "Ending connection":
         yield line.removeprefix("-->")
-
-
-@contextlib.contextmanager
-def stopped(running: RunningProgram) -> Iterator[None]:
-    """Keep a program from running, as ^Z does."""
-    os.kill(running.pid, signal.SIGSTOP)
-    os.waitpid(running.pid, os.WUNTRACED)
-    yield
-    os.kill(running.pid, signal.SIGCONT)
-
-
-@contextlib.contextmanager
-def no_free_descriptor(pid: int) -> Iterator[None]:
-    """Keep a process from opening anything."""
-    limit = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    free = next(
-        number
-        for number in range(limit[0])
-        if not os.path.exists(f"/proc/{pid}/fd/{number}")
-    )
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, limit[1]))
-    yield
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
-
-
-def tell_and_connect(
-    peer: socket.socket,
-    address: object,
-    connect: Callable[..., None] = socket.socket.connect,
-) -> None:
-    print("connecting", flush=True)
-    connect(peer, address)
-    print("connected", flush=True)
-
-
-TELLING = {"socket.socket.connect": tell_and_connect}
-
-
-def assert_kept_waiting(peer: RunningProgram) -> None:
-    """See that a TELLING *peer* is in connect(), and stays there."""
-    assert peer.line() == "connecting"
-    assert_idle(peer.pid)
-    assert not select.select([peer.out.descriptor], [], [], 0)[0]
 
 
 def line_beginning(running: RunningProgram, start: str) -> str:

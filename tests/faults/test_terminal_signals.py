@@ -19,20 +19,22 @@ from typing import Self
 
 import pytest
 
-from tests.harness.processes import STATES, STORIES, members
-from tests.harness.programs import (
-    DEADLINE,
+from tests.harness.catalogue import (
     EXECUTING,
     FILES,
     FINISHING,
     PROGRAMS,
     SERVING,
+    own_arguments,
+    source,
+)
+from tests.harness.process_states import STATES, STORIES, members
+from tests.harness.running import (
+    DEADLINE,
     RunningProgram,
     Status,
     main_of,
-    own_arguments,
     shown,
-    source,
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]

@@ -21,12 +21,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from tests.harness.catalogue import ECHOING, RECEIVING, SENDING
 from tests.harness.peers import message_of, style_of
-from tests.harness.programs import (
+from tests.harness.running import (
     DEADLINE,
-    ECHOING,
-    RECEIVING,
-    SENDING,
     RunningProgram,
     main_of,
     wait_until_blocked,

@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from tests.harness.programs import (
-    DEADLINE,
+from tests.harness.catalogue import (
     ECHOING,
     SENDING,
-    assert_idle,
     command_line,
     programs_named,
 )
+from tests.harness.running import DEADLINE, assert_idle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.harness.programs import RunningProgram
+    from tests.harness.running import RunningProgram
 
 LOOPBACK = "127.0.0.1"
 

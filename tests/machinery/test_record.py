@@ -14,7 +14,7 @@ import recording
 from record import recorder, strace_log, trace_lines
 from record.interpret import Interpreter
 
-from tests.harness import pages, terminals
+from tests.harness import markdown_blocks, pseudo_terminals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,9 @@ def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def record(monkeypatch: pytest.MonkeyPatch, text: str) -> int:
-    block = pages.Block(1, "{transcript}", f":record: fork\n\n{text}")
+    block = markdown_blocks.Block(
+        1, "{transcript}", f":record: fork\n\n{text}"
+    )
     found = {"fork": ("docs/page.md", block)}
     monkeypatch.setattr(recorder, "recorded", lambda: found)
     return recorder.main()
@@ -106,8 +108,8 @@ def test_a_program_that_fails_or_hangs(
     text: str,
     reason: str,
 ) -> None:
-    hasty = functools.partial(terminals.run, deadline=2)
-    monkeypatch.setattr(terminals, "run", hasty)
+    hasty = functools.partial(pseudo_terminals.run, deadline=2)
+    monkeypatch.setattr(pseudo_terminals, "run", hasty)
     assert record(monkeypatch, text) == 1
     assert reason in capsys.readouterr().err
     assert not file.exists()

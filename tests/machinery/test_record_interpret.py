@@ -9,7 +9,7 @@ import pytest
 from record import strace_log
 from record.interpret import Interpreter, comparable
 
-from tests.harness import made
+from tests.harness import handmade
 
 if TYPE_CHECKING:
     from recording import Step
@@ -114,10 +114,10 @@ def test_an_empty_datagram_comes_after_the_one_who_sent_it() -> None:
 def test_who_waited_for_a_program_to_start_is_compared(
     number: int, *, same: bool
 ) -> None:
-    changed = list(made.STEPS)
+    changed = list(handmade.STEPS)
     changed[number] = replace(changed[number], waited=False)
-    other = replace(made.RUN, steps=changed)
-    assert (comparable(other) == comparable(made.RUN)) is same
+    other = replace(handmade.RUN, steps=changed)
+    assert (comparable(other) == comparable(handmade.RUN)) is same
 
 
 def test_a_signal_kills() -> None:

@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from tests.harness.programs import ROOT
+from tests.harness.catalogue import ROOT
 
 pytestmark = pytest.mark.slow
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))

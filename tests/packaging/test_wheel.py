@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hatchling import build
 
-from tests.harness.programs import PROGRAMS
+from tests.harness.catalogue import PROGRAMS
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]

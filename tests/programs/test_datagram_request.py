@@ -11,7 +11,7 @@ import pytest
 from ipc_examples import datagram_request
 from ipc_examples.datagram_request import answer_second_and_exit, ask
 from tests.harness.peers import LOOPBACK
-from tests.harness.programs import (
+from tests.harness.running import (
     DEADLINE,
     RunningProgram,
     act_in_child,

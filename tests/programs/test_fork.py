@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from ipc_examples.fork import add_one_in_child
-from tests.harness.programs import (
+from tests.harness.running import (
     RunningProgram,
     act_in_child,
     assert_tells,

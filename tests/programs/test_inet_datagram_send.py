@@ -7,7 +7,7 @@ import pytest
 from ipc_examples import inet_datagram_send
 from ipc_examples.inet_datagram_send import send
 from tests.harness.peers import nobody_for, peer_of
-from tests.harness.programs import RunningProgram
+from tests.harness.running import RunningProgram
 
 CONSTANTS = {
     "MESSAGE": b"The sea is calm tonight, the tide is full . . .\0",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import signal
 
 from tests.harness.peers import client_of, send_to
-from tests.harness.programs import RunningProgram
+from tests.harness.running import RunningProgram
 
 NAME = "inet_stream_accept"
 CONSTANTS = {"BUFFER_SIZE": 16384, "RETRY_DELAY": 1.0}

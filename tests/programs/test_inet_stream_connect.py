@@ -4,7 +4,7 @@ import re
 
 from ipc_examples.inet_stream_connect import send
 from tests.harness.peers import peer_of, received_by
-from tests.harness.programs import RunningProgram
+from tests.harness.running import RunningProgram
 
 CONSTANTS = {"MESSAGE": b"Half a league, half a league . . .\0"}
 HELP = """\

@@ -20,9 +20,9 @@ from ipc_examples.inet_stream_echo import (
     Client,
     move_data,
 )
-from tests.contract.test_any_bytes import examples
+from tests.harness.examples import examples
 from tests.harness.peers import client_of
-from tests.harness.programs import (
+from tests.harness.running import (
     DEADLINE,
     RunningProgram,
     assert_idle,

@@ -14,7 +14,7 @@ from ipc_examples.inet_stream_select import (
     serve,
 )
 from tests.harness.peers import client_of, send_to
-from tests.harness.programs import RunningProgram
+from tests.harness.running import RunningProgram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container

@@ -10,14 +10,12 @@ import sys
 
 import pytest
 
-from tests.harness.programs import (
-    PROGRAMS,
-    ROOT,
+from tests.harness.catalogue import PROGRAMS, ROOT, source
+from tests.harness.running import (
     RunningProgram,
     assert_tells,
     outcome_of,
     reason,
-    source,
 )
 from tests.harness.signal_injection.checkpoints import STOPPING
 

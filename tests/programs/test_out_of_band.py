@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 from ipc_examples.out_of_band import receive_from_child
-from tests.harness.programs import (
+from tests.harness.running import (
     RunningProgram,
     act_in_child,
     error_line,

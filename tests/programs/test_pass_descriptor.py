@@ -12,7 +12,7 @@ import pytest
 
 from ipc_examples import pass_descriptor
 from ipc_examples.pass_descriptor import receive_descriptor, send_descriptor
-from tests.harness.programs import (
+from tests.harness.running import (
     RunningProgram,
     assert_tells,
     descriptors,

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from ipc_examples.peek import packed, size_of_next, take
-from tests.harness.programs import DEADLINE, RunningProgram, error_line
+from tests.harness.running import DEADLINE, RunningProgram, error_line
 
 CONSTANTS = {
     "ITEMS": (

@@ -4,15 +4,14 @@ import os
 import signal
 
 from ipc_examples.pipe import receive_from_child
-from tests.harness.programs import (
-    FILES,
+from tests.harness.catalogue import FILES, source
+from tests.harness.running import (
     RunningProgram,
     act_in_child,
     assert_tells,
     error_line,
     kill_self,
     main_of,
-    source,
 )
 from tests.harness.signal_injection.checkpoints import (
     Checkpoint,

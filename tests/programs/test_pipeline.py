@@ -11,12 +11,8 @@ import sys
 import pytest
 
 from ipc_examples.pipeline import run
-from tests.harness.programs import (
-    FILES,
-    RunningProgram,
-    main_of,
-    wait_until_blocked,
-)
+from tests.harness.catalogue import FILES
+from tests.harness.running import RunningProgram, main_of, wait_until_blocked
 from tests.harness.signal_injection.checkpoints import STOPPING
 
 NAME = "pipeline"

@@ -14,7 +14,7 @@ import pytest
 
 from ipc_examples import round_trips
 from ipc_examples.round_trips import CHANNELS, channel, measure
-from tests.harness.programs import (
+from tests.harness.running import (
     RunningProgram,
     Status,
     act_in_child,

@@ -12,9 +12,9 @@ import pytest
 
 from ipc_examples import skeleton
 from ipc_examples.skeleton import distribute
-from tests.harness.programs import (
+from tests.harness.catalogue import FILES
+from tests.harness.running import (
     DEADLINE,
-    FILES,
     RunningProgram,
     assert_tells,
     descriptors,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from ipc_examples.socketpair import receive_message
-from tests.harness.programs import RunningProgram, assert_tells, kill_self
+from tests.harness.running import RunningProgram, assert_tells, kill_self
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from ipc_examples import ten_calls
-from tests.harness.programs import RunningProgram
+from tests.harness.running import RunningProgram
 
 CONSTANTS = {"PARTS": [b"Half ", b"a league"], "BUFFER_SIZE": 1024}
 PARTS = [b"Half ", b"a ", b"league"]

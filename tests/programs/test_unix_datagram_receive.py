@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from tests.harness.peers import send_to
-from tests.harness.programs import RunningProgram, assert_tells, main_of
+from tests.harness.running import RunningProgram, assert_tells, main_of
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 NAME = "unix_datagram_receive"

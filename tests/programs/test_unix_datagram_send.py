@@ -4,7 +4,7 @@ import pytest
 
 from ipc_examples.unix_datagram_send import send
 from tests.harness.peers import peer_of
-from tests.harness.programs import error_line
+from tests.harness.running import error_line
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 CONSTANTS = {"MESSAGE": b"The sea is calm tonight, the tide is full . . .\0"}

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from ipc_examples.unix_stream_accept import receive
-from tests.harness.programs import RunningProgram, assert_tells
+from tests.harness.running import RunningProgram, assert_tells
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 NAME = "unix_stream_accept"

@@ -6,7 +6,7 @@ import pytest
 
 from ipc_examples.unix_stream_connect import send
 from tests.harness.peers import peer_of, received_by
-from tests.harness.programs import RunningProgram
+from tests.harness.running import RunningProgram
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 CONSTANTS = {"MESSAGE": b"Half a league, half a league . . .\0"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness import pages
+from tests.harness import markdown_blocks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,17 +40,17 @@ def silent(text: str) -> list[int]:
     """Return the lines of the blocks that neither run nor say why."""
     return [
         block.line
-        for block in pages.blocks_of(text)
+        for block in markdown_blocks.blocks_of(text)
         if not block.info.startswith(RUN) and not REASON.match(block.text)
     ]
 
 
-NAMES = sorted({page for page, _ in pages.blocks()})
+NAMES = sorted({page for page, _ in markdown_blocks.blocks()})
 
 
 @pytest.mark.parametrize("page", NAMES)
 def test_every_block_runs_or_says_why(page: str) -> None:
-    lines = silent((pages.DOCS / page).read_text("utf-8"))
+    lines = silent((markdown_blocks.DOCS / page).read_text("utf-8"))
     places = ", ".join(f"docs/{page}:{line}" for line in lines)
     assert not lines, f"{places}: neither runs nor says why (see CONTRIBUTING)"
 
@@ -65,8 +65,8 @@ def loose(text: str) -> list[str]:
 @pytest.mark.parametrize(
     "file",
     [
-        *(pages.DOCS / name for name in NAMES),
-        *sorted(pages.DOCS.parent.glob("ipc_examples/*.py")),
+        *(markdown_blocks.DOCS / name for name in NAMES),
+        *sorted(markdown_blocks.DOCS.parent.glob("ipc_examples/*.py")),
     ],
     ids=lambda file: file.name,
 )

@@ -18,16 +18,16 @@ from pathlib import Path
 import pytest
 import transcript
 
-from tests.harness import pages
+from tests.harness import markdown_blocks, run_and_report
 
 PAGE = "reference/mistakes.md"
-FOLDERS = {path.name: path for path in pages.DOCS.glob("mistakes/*")}
+FOLDERS = {path.name: path for path in markdown_blocks.DOCS.glob("mistakes/*")}
 LINES = range(10, 41)
 CHANGES = 12  # lines, the docstring's two included
 STRICT = [sys.executable, "-I", "-X", "dev", "-W", "error"]
 every_mistake = pytest.mark.parametrize("name", sorted(FOLDERS))
-PROGRAMS = sorted(pages.DOCS.glob("mistakes/*/*.py"))
-WATCH = Path(__file__).parents[1] / "harness" / "watch.py"
+PROGRAMS = sorted(markdown_blocks.DOCS.glob("mistakes/*/*.py"))
+RUN_AND_REPORT = Path(run_and_report.__file__)
 DEADLINE = 30  # seconds
 # A program that a shell has started in the background would ignore ^C.
 INTERRUPTIBLE = """
@@ -45,7 +45,7 @@ def of(programs: list[Path]) -> pytest.MarkDecorator:
 
 def sections() -> list[str]:
     """Return the sections of the page."""
-    text = (pages.DOCS / PAGE).read_text("utf-8")
+    text = (markdown_blocks.DOCS / PAGE).read_text("utf-8")
     return re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]
 
 
@@ -59,7 +59,7 @@ def transcripts_of(name: str) -> list[transcript.Transcript]:
     """Return the transcripts of a section."""
     return [
         transcript.parse(block.text)
-        for block in pages.blocks_of(section_of(name))
+        for block in markdown_blocks.blocks_of(section_of(name))
         if block.name == "{transcript}"
     ]
 
@@ -95,7 +95,7 @@ class TestMistake:
         )
         assert [
             (block.info, block.text.strip())
-            for block in pages.blocks_of(section_of(name))
+            for block in markdown_blocks.blocks_of(section_of(name))
             if block.name == "{literalinclude}"
         ] == [
             (f"{{literalinclude}} {broken}", ":class: broken"),
@@ -131,7 +131,7 @@ class TestMistake:
         title = section.partition("\n")[0].removeprefix("## ").lower()
         here = re.sub(r"[^\w -]", "", title).replace(" ", "-")
         (chapter,) = re.findall(r"\]\(\.\./(tutorial/.+\.md)#.+\)", section)
-        text = (pages.DOCS / chapter).read_text("utf-8")
+        text = (markdown_blocks.DOCS / chapter).read_text("utf-8")
         assert f"](../{PAGE}#{here})" in text
 
     def test_programs_differ_little(self, name: str) -> None:
@@ -184,7 +184,7 @@ def watched(
 
     Of its children only those are told that did not end with the status 0.
     """
-    done = run(*STRICT, WATCH, "report", program, folder=folder)
+    done = run(*STRICT, RUN_AND_REPORT, "report", program, folder=folder)
     assert "Warning" not in done.stdout
     assert (done.returncode != 0) == ("Traceback" in done.stdout)
     left = json.loads((folder / "report").read_text())

@@ -13,7 +13,7 @@ from record import recorder, strace_log
 from record.interpret import comparable
 from recording import Step
 
-from tests.harness import made
+from tests.harness import handmade
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -236,17 +236,17 @@ def test_a_corrupt_recording_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_recording_that_contradicts_itself_is_refused(
     tmp_path: Path, number: int, members: dict[str, Any], reason: str
 ) -> None:
-    steps = list(made.STEPS)
+    steps = list(handmade.STEPS)
     steps[number] = replace(steps[number], **members)
-    text = replace(made.RUN, steps=steps).dump()
+    text = replace(handmade.RUN, steps=steps).dump()
     said = f"pipe.json: {reason}: run nox -s record"
     assert load_error(tmp_path / "pipe.json", text) == said
 
 
 def test_an_object_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
-    objects = ["telephone", *made.OBJECTS[1:]]
+    objects = ["telephone", *handmade.OBJECTS[1:]]
     said = load_error(
-        tmp_path / "pipe.json", replace(made.RUN, objects=objects).dump()
+        tmp_path / "pipe.json", replace(handmade.RUN, objects=objects).dump()
     )
     assert "an object is a telephone" in said
 

@@ -11,9 +11,11 @@ import sys
 
 import pytest
 
-from tests.harness import pages
+from tests.harness import markdown_blocks
 
-SYMPTOMS = (pages.DOCS / "reference" / "symptoms.md").read_text("utf-8")
+SYMPTOMS = (markdown_blocks.DOCS / "reference" / "symptoms.md").read_text(
+    "utf-8"
+)
 INDEX, *GROUPS = SYMPTOMS.split("\n## ")
 ENTRIES = dict(
     entry.split("\n", 1)
@@ -22,7 +24,7 @@ ENTRIES = dict(
 )
 CHAPTERS = "".join(
     file.read_text("utf-8")
-    for file in sorted(pages.DOCS.glob("tutorial/*.md"))
+    for file in sorted(markdown_blocks.DOCS.glob("tutorial/*.md"))
 )
 NAMES = "|".join(sorted(errno.errorcode.values()))
 MENTIONED = sorted(
@@ -49,7 +51,7 @@ def printed(heading: str) -> str:
     """Return what the example of an entry prints, as the build checks."""
     return "".join(
         example.want
-        for block in pages.blocks_of(ENTRIES[heading])
+        for block in markdown_blocks.blocks_of(ENTRIES[heading])
         if block.name == "{doctest}"
         for example in doctest.DocTestParser().get_examples(block.text)
     )
@@ -87,7 +89,7 @@ def test_the_number_the_name_and_the_text_are_of_one_error(
 
 
 def test_the_build_compares_what_exceptions_say() -> None:
-    settings = runpy.run_path(str(pages.DOCS / "conf.py"))
+    settings = runpy.run_path(str(markdown_blocks.DOCS / "conf.py"))
     flags = settings["doctest_default_flags"]
     assert not flags & doctest.IGNORE_EXCEPTION_DETAIL
 

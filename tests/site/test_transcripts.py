@@ -8,29 +8,29 @@ import sys
 import pytest
 import transcript
 
-from tests.harness import pages, terminals
+from tests.harness import markdown_blocks, pseudo_terminals
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="the pages show what Linux says"
 )
 TRANSCRIPTS = [
     pytest.param(page, block, id=f"{page}:{block.line - 1}")
-    for page, block in pages.blocks()
+    for page, block in markdown_blocks.blocks()
     if block.name == "{transcript}"
 ]
 
 
 @pytest.mark.parametrize(("page", "block"), TRANSCRIPTS)
-def test_happens_as_shown(page: str, block: pages.Block) -> None:
+def test_happens_as_shown(page: str, block: markdown_blocks.Block) -> None:
     path = f"docs/{page}"
     try:
         parsed = transcript.parse(block.text, block.line)
-        values = terminals.run(parsed, path)
+        values = pseudo_terminals.run(parsed, path)
     except transcript.TranscriptError as error:
         pytest.fail(f"{path}:{error.line}: {error}", pytrace=False)
-    except terminals.TranscriptMismatch as difference:
+    except pseudo_terminals.TranscriptMismatch as difference:
         pytest.fail(str(difference), pytrace=False)
     name = transcript.result_name(block.text)
-    result = pages.DOCS / transcript.RESULTS / name
+    result = markdown_blocks.DOCS / transcript.RESULTS / name
     result.parent.mkdir(parents=True, exist_ok=True)
     result.write_text(json.dumps(values), "utf-8")

@@ -38,8 +38,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
+from tests.harness.catalogue import FILES, programs_named
 from tests.harness.peers import address_in, open_socket
-from tests.harness.programs import FILES, RunningProgram, programs_named
+from tests.harness.running import RunningProgram
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

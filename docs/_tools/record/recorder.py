@@ -19,13 +19,13 @@ import transcript
 
 from record import strace_log
 from record.interpret import Interpreter, comparable
-from tests.harness import pages, terminals
+from tests.harness import markdown_blocks, pseudo_terminals
 
 if TYPE_CHECKING:
     from recording import Recording
 
-PROGRAMS = terminals.ROOT / "ipc_examples"
-RECORDINGS = pages.DOCS / "recordings"
+PROGRAMS = pseudo_terminals.ROOT / "ipc_examples"
+RECORDINGS = markdown_blocks.DOCS / "recordings"
 TRACE_LINES = Path(__file__).with_name("trace_lines.py")
 
 
@@ -50,7 +50,7 @@ def trace(
             f' {shlex.join([sys.executable, str(TRACE_LINES)])} "$@"\n'
         )
         python.chmod(0o755)
-        values = terminals.run(parsed, page, python=bin_)
+        values = pseudo_terminals.run(parsed, page, python=bin_)
         found = []
         for file in out.iterdir():
             terminal, _, pid = file.name.partition("..")
@@ -60,7 +60,7 @@ def trace(
     return strace_log.in_order(found), samples
 
 
-def record(page: str, block: pages.Block) -> Recording:
+def record(page: str, block: markdown_blocks.Block) -> Recording:
     """Return a recording of a transcript."""
     parsed = transcript.parse(block.text, block.line)
     traced, samples = trace(parsed, page)
@@ -69,11 +69,11 @@ def record(page: str, block: pages.Block) -> Recording:
     return interpreter.recording(block.text, PROGRAMS, samples)
 
 
-def recorded() -> dict[str, tuple[str, pages.Block]]:
+def recorded() -> dict[str, tuple[str, markdown_blocks.Block]]:
     """Return each transcript that is recorded, by the recording's name."""
     return {
         name: (f"docs/{page}", block)
-        for page, block in pages.blocks()
+        for page, block in markdown_blocks.blocks()
         if block.name == "{transcript}"
         and (name := transcript.parse(block.text, block.line).record)
     }
@@ -103,7 +103,7 @@ def main() -> int:
             made = record(*found[name])
         except (
             strace_log.Unrecordable,
-            terminals.TranscriptMismatch,
+            pseudo_terminals.TranscriptMismatch,
         ) as error:
             print(f"record: {name}: {error}", file=sys.stderr)
             return 1

@@ -16,18 +16,20 @@ import warnings
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.harness.peers import client_of, peer_of, send_to
-from tests.harness.processes import STORIES, source_line
-from tests.harness.programs import (
+from tests.harness.catalogue import (
     ECHOING,
     FILES,
     SENDING,
     SERVING,
+    own_arguments,
+)
+from tests.harness.peers import client_of, peer_of, send_to
+from tests.harness.process_states import STORIES, source_line
+from tests.harness.running import (
     STDIN,
     ExitReport,
     RunningProgram,
     main_of,
-    own_arguments,
     short_timeouts,
 )
 from tests.harness.signal_injection.checkpoints import (

@@ -15,15 +15,15 @@ import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.harness.programs import (
+from tests.harness.catalogue import (
     EXECUTING,
     FORKING,
     HANDLING,
     WITH_ARGUMENTS,
     calls_of,
-    kill_self,
     source,
 )
+from tests.harness.running import kill_self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

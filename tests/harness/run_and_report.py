@@ -1,9 +1,9 @@
 """Runs a program, and reports what it does and leaves.
 
-``python watch.py REPORT PROGRAM`` writes to the file REPORT, as JSON, the
-program's ``descriptors`` that are open at its end, how the ``children`` ended
-that it waited for, how many it did not wait for, ``forgotten``, and the lines
-of the program that ran neither in it nor in a child, ``missed``.
+``python run_and_report.py REPORT PROGRAM`` writes to the file REPORT, as JSON,
+the program's ``descriptors`` that are open at its end, how the ``children``
+ended that it waited for, how many it did not wait for, ``forgotten``, and the
+lines of the program that ran neither in it nor in a child, ``missed``.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import faults
 import pytest
 
-from tests.harness.programs import PROGRAMS
+from tests.harness.catalogue import PROGRAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

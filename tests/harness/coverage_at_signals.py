@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import coverage
 
-from tests.harness.processes import signals_of
+from tests.harness.process_states import signals_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
