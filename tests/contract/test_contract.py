@@ -148,17 +148,17 @@ class TestText:
 class TestName:
     """What the tests find by what a program calls, its name says as well."""
 
-    def test_receivers(self) -> None:
+    def test_names_of_receivers(self) -> None:
         assert programs_named("_receive", "_accept", "_select") == RECEIVING
 
-    def test_those_that_echo(self) -> None:
+    def test_names_of_those_that_echo(self) -> None:
         assert programs_named("_echo") == ECHOING
 
-    def test_senders(self) -> None:
+    def test_names_of_senders(self) -> None:
         assert programs_named("_send", "_connect") == SENDING
 
     @pytest.mark.parametrize("program", SERVING + SENDING)
-    def test_domain_and_style(self, program: str) -> None:
+    def test_name_tells_domain_and_style(self, program: str) -> None:
         domain = "unix" if "socket.AF_UNIX" in source(program) else "inet"
         datagram = "socket.SOCK_DGRAM" in source(program)
         style = "datagram" if datagram else "stream"

@@ -133,11 +133,13 @@ def taken(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.mark.slow
 class TestMessages:
     @every_receiver
-    def test_ends_at_the_nul_that_c_sends(self, program: str) -> None:
+    def test_a_message_ends_at_the_nul_that_c_sends(
+        self, program: str
+    ) -> None:
         assert shown(program, b"Half a league\0") == "-->Half a league"
 
     @every_receiver
-    def test_may_lack_the_nul(self, program: str) -> None:
+    def test_a_message_may_lack_the_nul(self, program: str) -> None:
         assert shown(program, b"Half a league") == "-->Half a league"
 
     @pytest.mark.fault("control characters, and bytes that are not UTF-8")
@@ -155,30 +157,32 @@ class TestMessages:
             pytest.param("café 🌊".encode(), "café 🌊", id="UTF-8"),
         ],
     )
-    def test_cannot_play_tricks(
+    def test_a_message_cannot_play_tricks(
         self, program: str, message: bytes, text: str
     ) -> None:
         assert shown(program, message) == f"-->{text}"
 
     @every_receiver
-    def test_fits_the_terminals_encoding(self, program: str) -> None:
+    def test_a_message_fits_the_terminals_encoding(self, program: str) -> None:
         assert shown(program, b"caf\xc3\xa9", "ascii") == r"-->caf\xc3\xa9"
 
 
 class TestDatagrams:
     @pytest.mark.fault("an empty datagram")
     @every_datagram
-    def test_of_nothing_is_a_message(self, program: str) -> None:
+    def test_a_datagram_of_nothing_is_a_message(self, program: str) -> None:
         assert shown(program, b"") == "-->"
 
     @every_datagram
-    def test_that_just_fits_is_whole(self, program: str) -> None:
+    def test_a_datagram_that_just_fits_is_whole(self, program: str) -> None:
         assert shown(program, b"x" * 1024) == "-->" + "x" * 1024
 
     @pytest.mark.fault("a datagram larger than the buffer, up to 64 KB")
     @every_datagram
     @pytest.mark.parametrize("size", [1025, 65507])  # 65507: UDP has no larger
-    def test_too_large_is_reported(self, program: str, size: int) -> None:
+    def test_a_datagram_too_large_is_reported(
+        self, program: str, size: int
+    ) -> None:
         with RunningProgram(program) as running:
             send_to(program, running.line(), b"x" * size)
             ended = running.finish()
@@ -186,7 +190,7 @@ class TestDatagrams:
         assert ended == (1, "-->" + "x" * 1024 + "\n", cut)
 
     @every_datagram
-    def test_one_is_enough(self, program: str) -> None:
+    def test_one_datagram_is_enough(self, program: str) -> None:
         with RunningProgram(program) as running:
             send_to(program, running.line(), b"calm\0")
             assert running.finish() == (0, "-->calm\n", "")
@@ -279,14 +283,14 @@ class TestStreams:
 
 class TestEnds:
     @every_server
-    def test_quietly_by_control_c(self, program: str) -> None:
+    def test_ends_quietly_by_control_c(self, program: str) -> None:
         with RunningProgram(program) as running:
             running.line()
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
     @every_server
     @pytest.mark.parametrize("number", STOPPING)
-    def test_by_the_signal(self, program: str, number: int) -> None:
+    def test_ends_by_the_signal(self, program: str, number: int) -> None:
         with RunningProgram(program) as running:
             running.line()
             running.signal(number)
@@ -294,7 +298,7 @@ class TestEnds:
 
     @every_stream
     @pytest.mark.parametrize("number", STOPPING)
-    def test_while_it_serves(self, program: str, number: int) -> None:
+    def test_ends_while_it_serves(self, program: str, number: int) -> None:
         with (
             RunningProgram(program) as running,
             client_of(program, running.line()) as client,
@@ -308,7 +312,7 @@ class TestEnds:
     @pytest.mark.fault("a signal whose default action does nothing")
     @every_unix
     @pytest.mark.parametrize("number", STOPPING)
-    def test_even_as_process_1(self, program: str, number: int) -> None:
+    def test_ends_even_as_process_1(self, program: str, number: int) -> None:
         replace = {"signal.raise_signal": lambda _: None}
         with RunningProgram(program, replace=replace) as running:
             running.line()
@@ -318,7 +322,7 @@ class TestEnds:
     @pytest.mark.fault("a signal that is ignored from the start, as by nohup")
     @every_unix
     @pytest.mark.parametrize("number", STOPPING)
-    def test_not_by_a_signal_ignored_before(
+    def test_does_not_end_by_a_signal_ignored_before(
         self, program: str, number: int
     ) -> None:
         def ignore_and_run() -> None:
@@ -342,20 +346,20 @@ class TestEnds:
 @pytest.mark.slow
 class TestPaths:
     @every_unix
-    def test_are_shown(self, program: str) -> None:
+    def test_paths_are_shown(self, program: str) -> None:
         with RunningProgram(program, "here") as running:
             assert running.line() == first_line(program, "here")
             assert os.listdir() == ["here"]
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
     @every_unix
-    def test_default_to_socket(self, program: str) -> None:
+    def test_paths_default_to_socket(self, program: str) -> None:
         with RunningProgram(program) as running:
             assert running.line() == first_line(program, "socket")
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
     @every_unix
-    def test_are_escaped(self, program: str) -> None:
+    def test_paths_are_escaped(self, program: str) -> None:
         with RunningProgram(program, "a\x1b[2J\udcff") as running:
             assert running.line() == first_line(program, r"a\x1b[2J\xff")
             assert running.interrupt() == (-signal.SIGINT, "", "")
@@ -363,7 +367,7 @@ class TestPaths:
     @pytest.mark.fault("a path of 107 bytes")
     @every_unix
     @pytest.mark.parametrize("path", LONGEST, ids=["ASCII", "UTF-8"])
-    def test_may_have_107_bytes(self, program: str, path: str) -> None:
+    def test_paths_may_have_107_bytes(self, program: str, path: str) -> None:
         with RunningProgram(program, path) as running:
             first = running.line()
             assert first == first_line(program, path)
@@ -382,12 +386,14 @@ class TestPaths:
             ("nowhere/socket", NO_FILE),
         ],
     )
-    def test_must_be_usable(self, program: str, path: str, why: str) -> None:
+    def test_paths_must_be_usable(
+        self, program: str, path: str, why: str
+    ) -> None:
         assert_refuses(program, path, why=why)
 
     @pytest.mark.fault("a directory without permission")
     @every_unix
-    def test_must_be_allowed(self, program: str) -> None:
+    def test_paths_must_be_allowed(self, program: str) -> None:
         os.mkdir("closed", 0o500)
         run = as_unprivileged_user(program, os.path.abspath("closed/socket"))
         with RunningProgram(run, name=program) as running:
@@ -397,7 +403,7 @@ class TestPaths:
 
     @pytest.mark.fault("a path that is not ASCII")
     @every_unix
-    def test_may_be_in_any_language(self, program: str) -> None:
+    def test_paths_may_be_in_any_language(self, program: str) -> None:
         with RunningProgram(program, "Küste") as running:
             first = running.line()
             assert first == first_line(program, "Küste")
@@ -407,7 +413,7 @@ class TestPaths:
 
     @pytest.mark.fault("a working directory that was removed")
     @every_unix
-    def test_may_lead_nowhere_any_more(self, program: str) -> None:
+    def test_paths_may_lead_nowhere_any_more(self, program: str) -> None:
         run = in_removed_directory(program)
         with RunningProgram(run, name=program) as running:
             ended = running.finish()
@@ -418,12 +424,14 @@ class TestPaths:
         "a path that is taken: stale socket, file, directory, link"
     )
     @every_unix
-    def test_in_use_are_left_alone(self, program: str, taken: str) -> None:
+    def test_paths_in_use_are_left_alone(
+        self, program: str, taken: str
+    ) -> None:
         assert_refuses(program, taken, why=IN_USE)
 
     @pytest.mark.fault("the path of a live server")
     @every_unix
-    def test_in_use_by_another_stay_in_use(self, program: str) -> None:
+    def test_paths_in_use_by_another_stay_in_use(self, program: str) -> None:
         with RunningProgram(program) as running:
             first = running.line()
             assert_refuses(program, "socket", why=IN_USE)
@@ -433,7 +441,7 @@ class TestPaths:
 
     @pytest.mark.fault("a socket file removed by another")
     @every_unix
-    def test_may_vanish_meanwhile(self, program: str) -> None:
+    def test_paths_may_vanish_meanwhile(self, program: str) -> None:
         with RunningProgram(program) as running:
             running.line()
             os.unlink("socket")
@@ -442,7 +450,7 @@ class TestPaths:
     @pytest.mark.fault("a socket file replaced by another")
     @every_unix
     @pytest.mark.parametrize("number", STOPPING)
-    def test_of_another_are_not_removed(
+    def test_paths_of_another_are_not_removed(
         self, program: str, number: int
     ) -> None:
         with RunningProgram(program) as running:
@@ -468,7 +476,7 @@ class TestHosts:
             pytest.param("::", "::1", marks=needs_ipv6),
         ],
     )
-    def test_are_listened_at(
+    def test_hosts_are_listened_at(
         self, program: str, host: str, reached_at: str
     ) -> None:
         with RunningProgram(program, host) as running:
@@ -476,7 +484,7 @@ class TestHosts:
             speak_and_end(program, running, first, reached_at)
 
     @every_host
-    def test_default_to_the_loopback(self, program: str) -> None:
+    def test_hosts_default_to_the_loopback(self, program: str) -> None:
         with RunningProgram(program) as running:
             first = running.line()
             with pytest.raises(ConnectionRefusedError):
@@ -494,7 +502,7 @@ class TestHosts:
             pytest.param(("::1", LOOPBACK), "::1", marks=needs_ipv6),
         ],
     )
-    def test_are_tried_at_each_address(
+    def test_hosts_are_tried_at_each_address(
         self, program: str, hosts: tuple[str, str], reached_at: str
     ) -> None:
         replace = resolver(*hosts)
@@ -504,7 +512,7 @@ class TestHosts:
 
     @pytest.mark.fault("IPv6 absent")
     @every_host
-    def test_are_tried_without_ipv6(self, program: str) -> None:
+    def test_hosts_are_tried_without_ipv6(self, program: str) -> None:
         replace = resolver("::1", LOOPBACK) | IPV6_ABSENT
         with RunningProgram(program, "localhost", replace=replace) as running:
             first = running.line()
@@ -519,7 +527,7 @@ class TestHosts:
             pytest.param((), "no address", id="none"),
         ],
     )
-    def test_must_have_an_address_of_ours(
+    def test_hosts_must_have_an_address_of_ours(
         self, program: str, hosts: tuple[str, ...], why: str
     ) -> None:
         replace = resolver(*hosts) | IPV6_ABSENT
@@ -543,12 +551,14 @@ class TestHosts:
             pytest.param(ELSEWHERE, NOT_OURS, id="elsewhere"),
         ],
     )
-    def test_must_be_ours(self, program: str, host: str, why: str) -> None:
+    def test_hosts_must_be_this_machines(
+        self, program: str, host: str, why: str
+    ) -> None:
         assert_refuses(program, host, why=why)
 
     @pytest.mark.fault("a host that nobody knows")
     @every_host
-    def test_must_be_known(self, program: str) -> None:
+    def test_hosts_must_be_known(self, program: str) -> None:
         host = "nowhere.invalid"
         why = rf"\[Errno {socket.EAI_NONAME}\] unknown"
         assert_refuses(program, host, why=why, replace=NAMES_UNKNOWN)

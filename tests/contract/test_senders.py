@@ -102,17 +102,17 @@ class TestPaths:
     @pytest.mark.fault("a path of 107 bytes")
     @every_unix
     @pytest.mark.parametrize("path", LONGEST, ids=["ASCII", "UTF-8"])
-    def test_may_have_107_bytes(self, program: str, path: str) -> None:
+    def test_paths_may_have_107_bytes(self, program: str, path: str) -> None:
         assert_delivers(program, path)
 
     @pytest.mark.fault("a path that is not ASCII")
     @every_unix
-    def test_may_be_in_any_language(self, program: str) -> None:
+    def test_paths_may_be_in_any_language(self, program: str) -> None:
         assert_delivers(program, "Küste")
 
     @pytest.mark.fault("a symbolic link as path")
     @every_unix
-    def test_may_be_a_link(self, program: str) -> None:
+    def test_paths_may_be_a_link(self, program: str) -> None:
         os.symlink("peer", "link")
         with (
             peer_of(program) as (peer, _),
@@ -125,7 +125,7 @@ class TestPaths:
 
     @pytest.mark.fault("a working directory that was removed")
     @every_unix
-    def test_may_lead_nowhere_any_more(self, program: str) -> None:
+    def test_paths_may_lead_nowhere_any_more(self, program: str) -> None:
         run = in_removed_directory(program, "peer")
         with RunningProgram(run, name=program) as running:
             ended = running.finish()
@@ -142,14 +142,14 @@ class TestPaths:
             pytest.param("nothing", NO_FILE, id="nothing"),
         ],
     )
-    def test_must_lead_somewhere(
+    def test_paths_must_lead_somewhere(
         self, program: str, path: str, why: str
     ) -> None:
         assert_refuses(program, path, why=why)
 
     @pytest.mark.fault("a socket without permission")
     @every_unix
-    def test_must_be_allowed(self, program: str) -> None:
+    def test_paths_must_be_allowed(self, program: str) -> None:
         with peer_of(program) as (_, arguments):
             os.chmod(arguments[-1], 0)
             run = as_unprivileged_user(program, os.path.abspath(arguments[-1]))
@@ -159,26 +159,26 @@ class TestPaths:
 
     @pytest.mark.fault("a stale socket file")
     @every_unix
-    def test_must_be_in_use(self, program: str) -> None:
+    def test_paths_must_be_in_use(self, program: str) -> None:
         with peer_of(program) as (peer, arguments):
             peer.close()
             assert_refuses(program, *arguments, why=REFUSED)
 
     @pytest.mark.fault("an ordinary file as path")
     @every_unix
-    def test_must_lead_to_a_socket(self, program: str) -> None:
+    def test_paths_must_lead_to_a_socket(self, program: str) -> None:
         open("file", "x").close()
         assert_refuses(program, "file", why=REFUSED)
         os.unlink("file")
 
     @pytest.mark.fault("a directory as path")
     @every_unix
-    def test_must_not_lead_to_a_directory(self, program: str) -> None:
+    def test_paths_must_not_lead_to_a_directory(self, program: str) -> None:
         assert_refuses(program, ".", why=REFUSED)
 
     @pytest.mark.fault("a socket of the other style")
     @every_unix
-    def test_must_be_of_the_right_style(self, program: str) -> None:
+    def test_paths_must_be_of_the_right_style(self, program: str) -> None:
         other = next(p for p in UNIX if style_of(p) != style_of(program))
         with peer_of(other) as (_, arguments):
             why = reason(errno.EPROTOTYPE)
@@ -189,7 +189,7 @@ class TestPaths:
 @pytest.mark.slow
 class TestHosts:
     @every_inet
-    def test_must_be_known(self, program: str) -> None:
+    def test_hosts_must_be_known(self, program: str) -> None:
         why = rf"\[Errno {socket.EAI_NONAME}\] unknown"
         assert_refuses(program, "nowhere", "1", why=why, replace=NAMES_UNKNOWN)
 
@@ -209,11 +209,13 @@ class TestHosts:
             ),
         ],
     )
-    def test_must_be_names(self, program: str, host: str, why: str) -> None:
+    def test_hosts_must_be_valid_names(
+        self, program: str, host: str, why: str
+    ) -> None:
         assert_refuses(program, host, "1", why=why)
 
     @every_inet
-    def test_must_have_an_address(self, program: str) -> None:
+    def test_hosts_must_have_an_address(self, program: str) -> None:
         why = "no address"
         if program in CONNECTING:  # it is create_connection() that says it
             why = "getaddrinfo returns an empty list"
@@ -222,7 +224,7 @@ class TestHosts:
     @pytest.mark.fault("a host with an IPv6 address")
     @needs_ipv6
     @every_inet
-    def test_may_be_the_ipv6_loopback(self, program: str) -> None:
+    def test_hosts_may_be_the_ipv6_loopback(self, program: str) -> None:
         with (
             peer_of(program, "::1") as (peer, arguments),
             RunningProgram(program, *arguments) as running,
@@ -235,7 +237,7 @@ class TestHosts:
     @every_inet
     @pytest.mark.parametrize("hosts", [("::1", LOOPBACK), (LOOPBACK, "::1")])
     @pytest.mark.parametrize("receiving", ["::1", LOOPBACK])
-    def test_are_tried_at_each_address(
+    def test_hosts_are_tried_at_each_address(
         self, program: str, hosts: tuple[str, str], receiving: str
     ) -> None:
         replace = resolver(*hosts)
@@ -250,7 +252,7 @@ class TestHosts:
 
     @pytest.mark.fault("IPv6 absent")
     @every_inet
-    def test_are_tried_without_ipv6(self, program: str) -> None:
+    def test_hosts_are_tried_without_ipv6(self, program: str) -> None:
         replace = resolver("::1", LOOPBACK) | IPV6_ABSENT
         with (
             peer_of(program) as (peer, (_, port)),
@@ -263,7 +265,9 @@ class TestHosts:
 
     @needs_ipv6
     @every_inet
-    def test_fail_when_nobody_is_at_any_address(self, program: str) -> None:
+    def test_hosts_fail_when_nobody_is_at_any_address(
+        self, program: str
+    ) -> None:
         with nobody_for(program) as (_, port):
             replace = resolver("::1", LOOPBACK)
             assert_refuses(
@@ -277,7 +281,9 @@ class TestPorts:
     @pytest.mark.fault("a port where nobody is: 65535, or one below 1024")
     @every_inet
     @pytest.mark.parametrize("port", ["1", "65535"])
-    def test_may_be_anybodys(self, program: str, port: str) -> None:
+    def test_ports_may_be_privileged_or_65535(
+        self, program: str, port: str
+    ) -> None:
         assert_refuses(program, LOOPBACK, port, why=REFUSED)
 
     @every_inet
@@ -302,7 +308,7 @@ class TestPorts:
             pytest.param("9" * 5000, id="5000 digits"),
         ],
     )
-    def test_are_from_1_to_65535(self, program: str, port: str) -> None:
+    def test_ports_are_from_1_to_65535(self, program: str, port: str) -> None:
         with RunningProgram(program, LOOPBACK, port) as running:
             status, out, err = running.finish()
         assert (status, out) == (2, "")

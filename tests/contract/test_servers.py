@@ -130,7 +130,9 @@ def test_names_what_failed_when_nobody_reads(program: str) -> None:
 class TestSelectsFalseAlarms:
     """What select() told may not hold any more."""
 
-    def test_no_connection_is_there(self, program: str) -> None:
+    def test_select_may_tell_of_a_connection_that_is_gone(
+        self, program: str
+    ) -> None:
         module = module_of(program)
         with (
             module.listener_at(LOOPBACK) as listener,

@@ -149,7 +149,7 @@ class TestResults:
     BAD = TWO.replace("True", "False")
     ONE = TWO.replace("def test_first(program): assert True", "")
 
-    def test_are_kept(self, run: Run) -> None:
+    def test_results_are_kept(self, run: Run) -> None:
         members = run(
             """
             '''A group.'''
@@ -217,7 +217,7 @@ class TestResults:
         assert summary(run(self.BAD)) == ("failed", 1, 1)
         assert summary(run(self.ONE)) == ("passed", 1, 0)
 
-    def test_are_of_one_python(
+    def test_results_are_of_one_python(
         self, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert summary(run(self.BAD)) == ("failed", 1, 1)

@@ -46,7 +46,7 @@ def run(text: str, deadline: float = 10) -> dict[str, str]:
     return pseudo_terminals.run(transcript.parse(dedent(text)), PAGE, deadline)
 
 
-def test_format() -> None:
+def test_format_is_parsed() -> None:
     read = transcript.parse(
         dedent(r"""
         [Terminal 1]
@@ -80,7 +80,7 @@ def test_format() -> None:
     ]
 
 
-def test_options() -> None:
+def test_options_are_parsed() -> None:
     read = transcript.parse(
         ':varying: "  1.5=[ 0-9.]{5}" 7=\\d 7-1=\\S+\n:caption: A *b*\n\n'
         "$ a\nx   1.5 17 7 7-1"
@@ -132,7 +132,9 @@ def test_folder() -> None:
         (':varying: "1\n$ a\n1', 10, "varying"),
     ],
 )
-def test_malformed(text: str, line: int, message: str) -> None:
+def test_malformed_transcript_is_refused(
+    text: str, line: int, message: str
+) -> None:
     with pytest.raises(transcript.TranscriptError, match=message) as caught:
         transcript.parse(text, 10)
     assert caught.value.line == line
@@ -165,7 +167,7 @@ def test_malformed(text: str, line: int, message: str) -> None:
         ":folder: mistakes/zombie\n$ rm fixed.py; echo >broken.py",
     ],
 )
-def test_runs(text: str) -> None:
+def test_transcript_runs_as_shown(text: str) -> None:
     run(text)
 
 
@@ -263,7 +265,9 @@ def test_differences_are_found(text: str, line: int, message: str) -> None:
         ("$ (sleep 60 &)\n$", 2, "left a process running"),
     ],
 )
-def test_waiting_has_an_end(text: str, line: int, message: str) -> None:
+def test_waiting_for_output_has_an_end(
+    text: str, line: int, message: str
+) -> None:
     with pytest.raises(
         pseudo_terminals.TranscriptMismatch, match=message
     ) as caught:

@@ -120,7 +120,7 @@ class TestAsking:
     @needs_bpf
     @fault("the loss of 30 % of the datagrams")
     @every_asking
-    def test_loss_of_some(self, program: str) -> None:
+    def test_asking_despite_loss_of_some(self, program: str) -> None:
         replace = lossy(30) | {"TRIES": 200, "TIMEOUT": 0.02}
         with RunningProgram(program, replace=replace) as running:
             status, out, err = running.finish()
@@ -130,7 +130,7 @@ class TestAsking:
     @needs_bpf
     @fault("the loss of all datagrams")
     @every_asking
-    def test_loss_of_all(self, program: str) -> None:
+    def test_asking_despite_loss_of_all(self, program: str) -> None:
         replace = lossy(100) | {"TRIES": 2, "TIMEOUT": 0.02}
         with RunningProgram(program, replace=replace) as running:
             ended = running.finish()

@@ -122,7 +122,9 @@ def without_times(output: str) -> str:
 class TestClosedAtStart:
     @fault("standard input, output or error closed at start")
     @pytest.mark.parametrize("program", FINISHING + SENDING)
-    def test_finishes(self, program: str, number: int) -> None:
+    def test_finishes_with_a_stream_closed(
+        self, program: str, number: int
+    ) -> None:
         def start() -> None:
             close(number)
             run(command)
@@ -142,7 +144,9 @@ class TestClosedAtStart:
 
     @fault("standard input, output or error closed at start")
     @pytest.mark.parametrize("program", SERVING)
-    def test_waits_for_a_peer(self, program: str, number: int) -> None:
+    def test_waits_for_a_peer_with_a_stream_closed(
+        self, program: str, number: int
+    ) -> None:
         ready, bound = os.pipe()
         bind = socket.socket.bind
 

@@ -198,7 +198,7 @@ def test_many_one_after_another(program: str) -> None:
 
 @fault("a flood of 100 MB, and a slow reader of the output")
 @every_server
-def test_flood(program: str) -> None:
+def test_server_echoes_all_of_a_flood(program: str) -> None:
     """The reader begins when all wait for it."""
     piece = (TEXT * 2000).encode()[:100_000]
     expected, digest = hashlib.sha256(), hashlib.sha256()

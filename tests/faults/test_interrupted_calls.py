@@ -231,7 +231,7 @@ def assert_nothing_happened(program: str, ended: ExitReport) -> None:
 
 @pytest.mark.fault("a timer's signal every millisecond")
 @every_program
-def test_timer(program: str) -> None:
+def test_timer_interrupts_a_waiting_call(program: str) -> None:
     with contextlib.closing(Timer()) as timer:
         ended = play(program, timer.start, hold=timer.let_tick)
     assert_nothing_happened(program, ended)
@@ -262,7 +262,7 @@ def test_connecting_in_the_unix_domain() -> None:
 
 @pytest.mark.fault("every second call interrupted")
 @every_program
-def test_every_call(program: str) -> None:
+def test_every_call_may_be_interrupted(program: str) -> None:
     try:
         traced, *_ = strace_log.command()
     except strace_log.Unrecordable as reason:

@@ -177,7 +177,7 @@ class TestServers:
 
     @fault("a flood of 100 MB, and a slow reader of the output")
     @every_server
-    def test_flood(self, program: str) -> None:
+    def test_server_shows_all_of_a_flood(self, program: str) -> None:
         piece = (TEXT * 2000).encode()[:100_000]
         expected, digest = hashlib.sha256(), hashlib.sha256()
 

@@ -102,12 +102,12 @@ def sending(client: socket.socket, data: bytes) -> Iterator[None]:
 
 
 class TestEchoes:
-    def test_what_a_client_sends(self, server: Server) -> None:
+    def test_echoes_what_a_client_sends(self, server: Server) -> None:
         with server.client() as client:
             for data in (b"one", b"two\0", b"\n", b"\xff\x00\x1b[2J", b"x"):
                 assert_echoed(client, data)
 
-    def test_each_client_its_own(self, server: Server) -> None:
+    def test_echoes_each_client_its_own(self, server: Server) -> None:
         with contextlib.ExitStack() as stack:
             clients = [stack.enter_context(server.client()) for _ in range(20)]
             for number, client in enumerate(clients):
@@ -116,16 +116,18 @@ class TestEchoes:
                 data = str(number).encode()
                 assert received(client, len(data)) == data
 
-    def test_nothing_of_its_own(self, server: Server) -> None:
+    def test_echoes_nothing_of_its_own(self, server: Server) -> None:
         with server.client() as client:
             client.shutdown(socket.SHUT_WR)
             assert client.recv(1) == b""
 
-    def test_all_of_a_long_stream(self, server: Server) -> None:
+    def test_echoes_all_of_a_long_stream(self, server: Server) -> None:
         with server.client() as client, sending(client, MUCH):
             assert received(client, len(MUCH) + 1) == MUCH
 
-    def test_all_after_the_client_has_said_all(self, server: Server) -> None:
+    def test_echoes_all_after_the_client_has_said_all(
+        self, server: Server
+    ) -> None:
         """What its peer has yet to take is sent when it takes it."""
         data = MUCH[: LIMIT // 2]
         with server.client() as client:
@@ -134,7 +136,7 @@ class TestEchoes:
             assert_idle(server.running.pid)
             assert received(client, len(data) + 1) == data
 
-    def test_all_that_waits_when_the_end_comes(self) -> None:
+    def test_echoes_all_that_waits_when_the_end_comes(self) -> None:
         """The end is noticed with bytes unsent: they are sent first."""
         data = MUCH[: 2 * BUFFER_SIZE]
         with pair() as (peer, client):
@@ -150,7 +152,7 @@ class TestEchoes:
             assert move_data(client, 0) == 0
 
     @pytest.mark.slow
-    def test_any_bytes_in_any_pieces(self, server: Server) -> None:
+    def test_echoes_any_bytes_in_any_pieces(self, server: Server) -> None:
         parts = st.lists(
             st.binary(max_size=40)
             | st.builds(
@@ -182,7 +184,7 @@ class TestEchoes:
 
 
 class TestClientThatDoesNotRead:
-    def test_holds_up_nobody(self, server: Server) -> None:
+    def test_a_deaf_client_holds_up_nobody(self, server: Server) -> None:
         with server.client() as other, server.client() as deaf:
             fill(deaf, server)
             assert_idle(server.running.pid)  # it does not even try
@@ -191,7 +193,7 @@ class TestClientThatDoesNotRead:
                 assert_echoed(new, b"two")
             assert_told_of_a_reset(server, deaf)
 
-    def test_loses_nothing(self, server: Server) -> None:
+    def test_a_deaf_client_loses_nothing(self, server: Server) -> None:
         with server.client() as deaf:
             sent = fill(deaf, server)
             assert_idle(server.running.pid)
@@ -199,7 +201,7 @@ class TestClientThatDoesNotRead:
             assert data == (MUCH * (sent // len(MUCH) + 1))[:sent]
             assert_echoed(deaf, b"and on")
 
-    def test_is_read_to_a_limit(self) -> None:
+    def test_a_deaf_client_is_read_to_a_limit(self) -> None:
         """At most LIMIT bytes and one buffer's wait for it."""
         with pair() as (peer, client):
             peer.setblocking(False)
@@ -223,7 +225,7 @@ class TestClientThatDoesNotRead:
             (LIMIT + 1, EVENT_WRITE),
         ],
     )
-    def test_is_waited_for_as_needed(
+    def test_a_deaf_client_is_waited_for_as_needed(
         self, waiting: int, wanted: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """To write only if something is left; to read, below the limit."""
@@ -238,12 +240,16 @@ class TestClientThatDoesNotRead:
             client.has_ended = True
             assert move_data(client, EVENT_WRITE) == wanted & EVENT_WRITE
 
-    def test_may_be_gone_without_having_read(self, server: Server) -> None:
+    def test_a_deaf_client_may_be_gone_without_having_read(
+        self, server: Server
+    ) -> None:
         with server.client() as deaf:
             fill(deaf, server)
             assert_told_of_a_reset(server, deaf)
 
-    def test_may_send_its_end_and_then_read(self, server: Server) -> None:
+    def test_a_deaf_client_may_send_its_end_and_then_read(
+        self, server: Server
+    ) -> None:
         with server.client() as deaf:
             sent = fill(deaf, server)
             deaf.shutdown(socket.SHUT_WR)
@@ -252,7 +258,9 @@ class TestClientThatDoesNotRead:
 
 
 class TestMisfortunes:
-    def test_of_one_client_are_told_and_end_it(self, server: Server) -> None:
+    def test_failures_of_one_client_are_told_and_end_it(
+        self, server: Server
+    ) -> None:
         with server.client() as other:
             with server.client() as client:
                 assert_echoed(client, b"one")
@@ -261,7 +269,7 @@ class TestMisfortunes:
             assert_echoed(other, b"two")
 
     @pytest.mark.parametrize("call", ["recv", "send"])
-    def test_of_any_kind(
+    def test_failures_of_any_kind(
         self,
         call: str,
         monkeypatch: pytest.MonkeyPatch,
@@ -312,12 +320,12 @@ def assert_told_of_a_reset(server: Server, client: socket.socket) -> None:
 
 class TestFalseAlarms:
     @pytest.mark.parametrize("events", [EVENT_READ, EVENT_READ | EVENT_WRITE])
-    def test_of_data(self, events: int) -> None:
+    def test_false_alarms_of_data(self, events: int) -> None:
         with pair() as (_, client):
             assert move_data(client, events) == EVENT_READ
             assert not client.has_ended
 
-    def test_of_data_leave_what_waits(self) -> None:
+    def test_false_alarms_of_data_leave_what_waits(self) -> None:
         """It is sent when there is room, which select() will say."""
         with pair() as (peer, client):
             client.unsent += b"one"
@@ -361,7 +369,9 @@ class TestWithoutAFreeDescriptor:
             "time.monotonic": lambda: next(clock),
         }
 
-    def test_accepts_again_beside_a_client_that_talks(self) -> None:
+    def test_without_a_descriptor_accepts_again_beside_a_client_that_talks(
+        self,
+    ) -> None:
         replace = self.replace([1], 0.4, silent=False)
         with (
             RunningProgram(NAME, replace=replace) as running,
@@ -379,7 +389,9 @@ class TestWithoutAFreeDescriptor:
         assert (status, err) == (-signal.SIGINT, "")
         assert out.splitlines().count(self.RETRYING) == 2
 
-    def test_accepts_again_when_all_are_silent(self) -> None:
+    def test_without_a_descriptor_accepts_again_when_all_are_silent(
+        self,
+    ) -> None:
         replace = self.replace([0], 0.4, silent=True)
         with (
             RunningProgram(NAME, replace=replace) as running,
@@ -392,7 +404,7 @@ class TestWithoutAFreeDescriptor:
         assert (status, err) == (-signal.SIGINT, "")
         assert out.splitlines().count(self.RETRYING) == 2
 
-    def test_looks_once_a_second(self) -> None:
+    def test_without_a_descriptor_looks_once_a_second(self) -> None:
         """It does not spin, though the client waits all the time."""
         replace = self.replace(range(1000), 0.6, silent=True)
         with (

@@ -101,12 +101,12 @@ class TestIdling:
             assert running.line() == "Do something else"
         end(running)
 
-    def test_is_done_without_a_client(self) -> None:
+    def test_idling_is_done_without_a_client(self) -> None:
         with RunningProgram(NAME, replace=self.REPLACE) as running:
             running.line()
             self.assert_idle(running)
 
-    def test_is_done_beside_silent_clients(self) -> None:
+    def test_idling_is_done_beside_silent_clients(self) -> None:
         with RunningProgram(NAME, replace=self.REPLACE) as running:
             first_line = running.line()
             with (
@@ -117,7 +117,7 @@ class TestIdling:
                 wait_for(running, "-->one")
                 self.assert_idle(running)
 
-    def test_is_done_after_a_client(self) -> None:
+    def test_idling_is_done_after_a_client(self) -> None:
         with RunningProgram(NAME, replace=self.REPLACE) as running:
             first_line = running.line()
             with client_of(NAME, first_line) as client:
@@ -125,7 +125,7 @@ class TestIdling:
                 wait_for(running, "Ending connection")
                 self.assert_idle(running)
 
-    def test_is_not_done_when_there_was_something_to_do(self) -> None:
+    def test_idling_is_not_done_when_there_was_something_to_do(self) -> None:
         with (
             RunningProgram(NAME, replace=talking()) as running,
             client_of(NAME, running.line()) as client,
@@ -138,10 +138,10 @@ class TestIdling:
                 assert running.line() == IDLING
             end(running)
 
-    def test_lasts_five_seconds(self) -> None:
+    def test_idling_lasts_five_seconds(self) -> None:
         assert inspect.signature(serve).parameters["idle"].default == 5.0
 
-    def test_lasts_as_long_as_one_says(self) -> None:
+    def test_idling_lasts_as_long_as_one_says(self) -> None:
         replace = talking() | {"serve": partial(serve, idle=0.25)}
         with RunningProgram(NAME, replace=replace) as running:
             running.line()
@@ -165,7 +165,9 @@ def accept_but(failing: Container[int]) -> dict[str, object]:
 class TestWithoutAFreeDescriptor:
     COMPLAINT = f"{NAME}: [Errno {errno.EMFILE}] none is free"
 
-    def test_looks_again_beside_a_client_that_talks(self) -> None:
+    def test_without_a_descriptor_looks_again_beside_a_client_that_talks(
+        self,
+    ) -> None:
         """That there are events all the time is no reason to wait on."""
         replace = talking(step=0.4) | accept_but([1])
         with (
@@ -188,7 +190,9 @@ class TestWithoutAFreeDescriptor:
                 assert running.line() == "-->I am new"
                 end(running)
 
-    def test_looks_again_when_all_are_silent(self) -> None:
+    def test_without_a_descriptor_looks_again_when_all_are_silent(
+        self,
+    ) -> None:
         replace = talking(passing={RETRYING}, step=0.4) | accept_but([0])
         with (
             RunningProgram(NAME, replace=replace) as running,
@@ -200,7 +204,7 @@ class TestWithoutAFreeDescriptor:
             assert [running.line() for _ in lines] == lines
             end(running)
 
-    def test_looks_once_a_second(self) -> None:
+    def test_without_a_descriptor_looks_once_a_second(self) -> None:
         """It does not spin, though the client waits all the time."""
         replace = talking(passing={RETRYING}, step=0.6)
         with (
@@ -216,7 +220,7 @@ class TestWithoutAFreeDescriptor:
             running.signal(signal.SIGINT)
             assert running.finish().status == -signal.SIGINT
 
-    def test_serves_those_who_are_there(self) -> None:
+    def test_without_a_descriptor_serves_those_who_are_there(self) -> None:
         with (
             RunningProgram(
                 NAME, replace=accept_but(range(1, 1000))
@@ -236,7 +240,9 @@ class TestWithoutAFreeDescriptor:
 
 
 class TestFalseAlarms:
-    def test_of_data(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_false_alarms_of_data(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         one, other = socket.socketpair()
         with one, other:
             other.setblocking(False)

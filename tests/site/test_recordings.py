@@ -35,7 +35,7 @@ def test_every_recording_is_on_a_page() -> None:
 
 
 @pytest.mark.parametrize("name", RECORDED)
-def test_is_what_happens_today(name: str) -> None:
+def test_recording_is_what_happens_today(name: str) -> None:
     try:
         today = recorder.record(*RECORDED[name])
     except strace_log.Unrecordable as reason:

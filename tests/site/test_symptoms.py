@@ -65,7 +65,7 @@ def test_what_a_chapter_mentions_has_an_entry(name: str) -> None:
     )
 
 
-def test_there_are_enough() -> None:
+def test_there_are_enough_symptoms() -> None:
     assert len(ENTRIES) >= 25
 
 

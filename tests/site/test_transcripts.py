@@ -21,7 +21,9 @@ TRANSCRIPTS = [
 
 
 @pytest.mark.parametrize(("page", "block"), TRANSCRIPTS)
-def test_happens_as_shown(page: str, block: markdown_blocks.Block) -> None:
+def test_transcript_happens_as_shown(
+    page: str, block: markdown_blocks.Block
+) -> None:
     path = f"docs/{page}"
     try:
         parsed = transcript.parse(block.text, block.line)
