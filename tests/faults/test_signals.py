@@ -9,7 +9,6 @@ import os
 import re
 import signal
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from types import CodeType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,7 +26,6 @@ from tests.harness.process_states import source_line
 from tests.harness.running import ExitReport, shown, signal_name
 from tests.harness.signal_injection.checkpoints import (
     STOPPING,
-    next_descriptor,
 )
 from tests.harness.signal_injection.inject import (
     Arrival,
@@ -378,9 +376,3 @@ def test_lines_not_reached_exist() -> None:
     for pattern in NOT_REACHED.pattern.split("|"):
         if not any(re.search(pattern, source(p)) for p in PROGRAMS):
             pytest.fail(f"no program has a line with {pattern}", pytrace=False)
-
-
-def test_threads_do_not_count_each_others_descriptors() -> None:
-    with ThreadPoolExecutor(2) as threads:
-        asked = [threads.submit(next_descriptor) for _ in range(4000)]
-        assert len({one.result() for one in asked}) == 1
