@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: 0BSD
  *
- * A stream server for bench.py to measure ours against: it accepts one
+ * A stream server for the benchmark to measure ours against: it accepts one
  * connection after another, and prints with stdio what each read brings.
  *
  *     bench_server [PATH]
