@@ -130,12 +130,7 @@ def browser(session: nox.Session) -> None:
     quietly = ("--no-audit", "--no-fund", "--no-package-lock", "--silent")
     where = ("--prefix", "tests/browser", "--ignore-scripts")
     session.run("npm", "install", *quietly, *where, external=True)
-    if session.posargs:
-        session.run("pytest", "tests/browser", *session.posargs)
-        return
-    session.run("pytest", "tests/browser", "-m", "not alone")
-    # What is measured, or has all pages to read, gets the machine to itself.
-    session.run("pytest", "tests/browser", "-m", "alone", "--numprocesses=0")
+    session.run("pytest", "tests/browser", *session.posargs)
 
 
 @nox.session

@@ -37,9 +37,10 @@ ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
 
 
 def ask(server: tuple[str, int], question: bytes) -> bytes:
-    """Send *question* until *server* answers; print what comes of each try.
+    """Send *question* up to TRIES times; print what comes of each try.
 
-    :returns: the answer, of which BUFFER_SIZE bytes are kept
+    :returns: the answer, be it to an earlier try, of which BUFFER_SIZE bytes
+        are kept
     :raises TimeoutError: if no try was answered
     :raises OSError: if there is no room for a socket, or the network fails
 
@@ -97,8 +98,8 @@ def answer_second_and_exit(server: socket.socket) -> NoReturn:
     try:
         server.settimeout(TRIES * TIMEOUT)  # then nobody asks any more
         server.recvfrom(BUFFER_SIZE)
-        _, client = server.recvfrom(BUFFER_SIZE)
-        server.sendto(b"Half a league onward", client)
+        _, client_address = server.recvfrom(BUFFER_SIZE)
+        server.sendto(b"Half a league onward", client_address)
         status = 0
     except Exception as error:
         print(f"datagram_request: child: {error!r}", file=sys.stderr)

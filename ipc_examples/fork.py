@@ -33,8 +33,8 @@ def add_one_in_child(number: int) -> tuple[int, int]:
     :param number: from 0 to 253: the child's answer is its exit status,
         which is one byte, and 255 says that it failed
     :returns: the child's number after the addition, and the parent's
-    :raises OSError: if there is no room for a process; its subclass
-        :exc:`ChildProcessError` if the child failed
+    :raises OSError: if there is no room for a process, or standard output
+        fails; its subclass :exc:`ChildProcessError` if the child failed
 
     See :manpage:`fork(2)` and :manpage:`waitpid(2)`.
     """
@@ -50,11 +50,11 @@ def add_one_in_child(number: int) -> tuple[int, int]:
             print(f"fork: child: {error!r}", file=sys.stderr)
         finally:
             os._exit(status)  # never into the parent's code
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if status < 0 or status == FAILED:
-        raise ChildProcessError(f"the child ended with status {status}")
+    answer = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if answer < 0 or answer == FAILED:
+        raise ChildProcessError(f"the child ended with status {answer}")
     print(f"parent: still {number}", flush=True)
-    return status, number
+    return answer, number
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ def serve(listener: socket.socket) -> NoReturn:
 
     :raises OSError: if standard output fails
 
-    See :manpage:`accept(2)`, "Errors": a descriptor must be free, for one.
+    See :manpage:`accept(2)`, "Errors": there may be no free descriptor.
     """
     while True:
         try:

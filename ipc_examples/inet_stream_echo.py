@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: 0BSD
 """Send each of many clients back what it sends, and wait for none of them.
 
-Run it, then speak to it, with ``nc 127.0.0.1 PORT`` for one; end it by ^C::
+Run it, then speak to it, say with ``nc 127.0.0.1 PORT``; end it by ^C::
 
     python inet_stream_echo.py [HOST]
 
@@ -107,7 +107,8 @@ def move_data(client: Client, events: int) -> int:
 def accept_connection(selector: BaseSelector, listener: socket.socket) -> bool:
     """Accept a connection, if one is still there, and register it.
 
-    :returns: whether that succeeded; a descriptor must be free, for one
+    :returns: False if it has to be tried again later, as when no descriptor
+        is free
 
     See :manpage:`accept(2)`, "Errors".
     """

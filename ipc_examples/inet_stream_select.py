@@ -56,14 +56,14 @@ def serve(listener: socket.socket, idle: float = IDLE) -> NoReturn:
                 ready = selector.select(RETRY_DELAY if retry_at else idle)
                 for key, _ in ready:
                     sock: Any = key.fileobj
-                    if sock is not listener:
-                        if not read_available(sock):
-                            print("Ending connection", flush=True)
-                            selector.unregister(sock)
-                            sock.close()
-                    elif not accept_connection(selector, listener):
-                        selector.unregister(listener)
-                        retry_at = time.monotonic() + RETRY_DELAY
+                    if sock is listener:
+                        if not accept_connection(selector, listener):
+                            selector.unregister(listener)
+                            retry_at = time.monotonic() + RETRY_DELAY
+                    elif not read_available(sock):
+                        print("Ending connection", flush=True)
+                        selector.unregister(sock)
+                        sock.close()
                 if retry_at and time.monotonic() >= retry_at:
                     retry_at = 0.0
                     selector.register(listener, EVENT_READ)
@@ -78,7 +78,8 @@ def serve(listener: socket.socket, idle: float = IDLE) -> NoReturn:
 def accept_connection(selector: BaseSelector, listener: socket.socket) -> bool:
     """Accept a connection, if one is still there, and register it.
 
-    :returns: whether that succeeded; a descriptor must be free, for one
+    :returns: False if it has to be tried again later, as when no descriptor
+        is free
 
     See :manpage:`accept(2)`, "Errors".
     """

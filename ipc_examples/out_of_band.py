@@ -5,7 +5,7 @@ Run it::
 
     python out_of_band.py
 
-The receiver learns of the byte by a signal, and takes it first:
+A signal and select() tell the receiver of the byte, and it is taken first:
 
 .. testcode::
 
@@ -50,19 +50,19 @@ def receive_from_child(ordinary: bytes, urgent: bytes) -> list[str]:
     lines: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(TIMEOUT)
-        child = os.fork()
-        if child == 0:
-            send_and_exit(listener, ordinary, urgent)
         before = signal.signal(
             signal.SIGURG, lambda *_: lines.append("SIGURG")
         )
+        child = os.fork()
+        if child == 0:
+            send_and_exit(listener, ordinary, urgent)
         try:
             with listener.accept()[0] as connection:
                 fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
                 connection.sendall(b"\0")  # ready: the child may send
                 select.select([], [], [connection], TIMEOUT)
-                urgent = connection.recv(1, socket.MSG_OOB)
-                lines.append(f"urgent -->{escaped(urgent)}")
+                received = connection.recv(1, socket.MSG_OOB)
+                lines.append(f"urgent -->{escaped(received)}")
                 with connection.makefile("rb") as stream:
                     lines.append(f"-->{escaped(stream.read())}")
         finally:

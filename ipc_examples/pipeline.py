@@ -63,6 +63,7 @@ def start(command: list[str], *, stdin: int, stdout: int) -> int:
         try:
             os.dup2(stdin, 0)
             os.dup2(stdout, 1)
+            # exec closes the pipe's own ends: Python makes all close-on-exec.
             # Python ignores SIGPIPE. What is ignored or blocked, exec keeps.
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITED_FOR)

@@ -39,9 +39,9 @@ ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
 def talk_with_child() -> None:
     """Fork a child; print its message, then send it one to print.
 
-    :raises OSError: if there is no room for sockets or a process; its
-        subclasses :exc:`ConnectionError` if the child breaks off,
-        :exc:`ChildProcessError` if it failed
+    :raises OSError: if there is no room for sockets or a process, or standard
+        output fails; its subclasses :exc:`ConnectionError` if the child
+        breaks off, :exc:`ChildProcessError` if it failed
 
     See :manpage:`socketpair(2)` and :manpage:`waitpid(2)`.
     """

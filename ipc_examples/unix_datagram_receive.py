@@ -69,7 +69,7 @@ def remove_at_end(path: str) -> None:
         if number:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)  # whoever waits for us looks at it
-            os._exit(128 + number)  # it kills all but process 1
+            os._exit(128 + number)  # as process 1, which it did not kill
 
     atexit.register(tidy_up)
     for number in STOPPING:

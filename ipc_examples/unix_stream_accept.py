@@ -47,7 +47,7 @@ def serve(listener: socket.socket) -> NoReturn:
 
     :raises OSError: if standard output fails
 
-    See :manpage:`accept(2)`, "Errors": a descriptor must be free, for one.
+    See :manpage:`accept(2)`, "Errors": there may be no free descriptor.
     """
     while True:
         try:
@@ -95,7 +95,7 @@ def remove_at_end(path: str) -> None:
         if number:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)  # whoever waits for us looks at it
-            os._exit(128 + number)  # it kills all but process 1
+            os._exit(128 + number)  # as process 1, which it did not kill
 
     atexit.register(tidy_up)
     for number in STOPPING:

@@ -214,7 +214,7 @@ def test_budget(browser: Browser, site: str, path: str) -> None:
     assert len(answers) <= 12
 
 
-@pytest.mark.alone
+@pytest.mark.timeout(240)
 def test_valid() -> None:
     command = ["java", "-jar", str(VNU), "--skip-non-html", "--errors-only"]
     files = [str(SITE / path) for path in PAGES]

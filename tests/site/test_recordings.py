@@ -10,7 +10,7 @@ import pytest
 import recording
 import transcript
 from record import recorder, strace_log
-from record.interpret import comparable
+from record.interpret import READING, comparable
 from recording import Step
 
 from tests.harness import handmade
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # The build itself refuses a recording that is corrupt or not up to date.
 pytestmark = pytest.mark.slow
 RECORDED = recorder.recorded()
+CLOSING = {"close", "shutdown", "exit", "killed"}
 
 
 def load(name: str) -> Recording:
@@ -91,6 +92,13 @@ class TestEvery:
                 written = "".join(steps[cause].data for cause in step.after)
                 assert step.data in written
 
+    def test_a_stream_ends_since_an_end_was_closed(self, name: str) -> None:
+        steps = load(name).steps
+        for step in steps:
+            if step.call in READING and not step.data:
+                for cause in step.after:
+                    assert steps[cause].call in CLOSING
+
 
 @pytest.mark.parametrize(
     ("name", "process", "matters"),
@@ -122,6 +130,18 @@ def test_which_child_was_waited_for_first_does_not_matter() -> None:
     assert comparable(replace(made, steps=steps)) == comparable(made)
     steps[first] = replace(steps[first], line=1)
     assert comparable(replace(made, steps=steps)) != comparable(made)
+
+
+@pytest.mark.parametrize("member", ["on", "put", "take"])
+def test_on_which_object_a_call_works_matters(member: str) -> None:
+    made = load("datagram_request")
+    steps = [*made.steps]
+    number = next(n for n, s in enumerate(steps) if getattr(s, member))
+    which, end = getattr(steps[number], member)
+    for other in (which + 1, end), (which, 1 - end):
+        changed: dict[str, Any] = {member: other}
+        steps[number] = replace(made.steps[number], **changed)
+        assert comparable(replace(made, steps=steps)) != comparable(made)
 
 
 def moments(name: str) -> list[tuple[Step, State]]:

@@ -557,17 +557,28 @@ def comparable(recording: Recording) -> object:
         for process, numbers in enumerate(order)
         for index, number in enumerate(numbers)
     }
+    seen: dict[int, int] = {}  # objects are numbered as processes see them
+
+    def end(it: End | None) -> object:
+        if it is None:
+            return None
+        number = seen.setdefault(it[0], len(seen))
+        return recording.objects[it[0]], number, it[1]
+
     steps = [
         [
             (
                 step.line,
                 step.call,
                 step.fd,
+                end(step.on),
+                end(step.put),
+                end(step.take),
                 step.detail,
                 step.data,
                 step.error,
                 step.child,
-                sorted(step.table),
+                [(fd, end(step.table[fd])) for fd in sorted(step.table)],
                 bool(step.after)
                 if step.call in READING and not step.data
                 else sorted(place[cause] for cause in step.after),
@@ -579,7 +590,12 @@ def comparable(recording: Recording) -> object:
         for numbers in order
     ]
     names = [(each.name, each.program) for each in recording.processes]
-    return recording.transcript, recording.sources, names, steps
+    signals = {
+        (step.process, step.call)
+        for step in recording.steps
+        if step.call.startswith("SIG")
+    }
+    return recording.transcript, recording.sources, names, steps, signals
 
 
 def waits_by_child(recording: Recording, numbers: list[int]) -> Iterator[int]:
