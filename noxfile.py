@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: 0BSD
 """The project's sessions: ``nox --list`` shows them."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -15,6 +16,7 @@ nox.options.sessions = ["docs", "lint", "types"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)  # those of the classifiers
+TOOLS = {"PYTHONPATH": os.pathsep.join(("docs/_tools", "docs/_ext"))}
 BUILD = Path("docs/_build")
 DOCTREES = BUILD / "doctrees"
 BOOKS = BUILD / "books"
@@ -135,15 +137,14 @@ def browser(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure what connections cost, and the servers' throughput."""
     install(session, "docs")
-    session.run("python", "tests/bench.py")
+    session.run("python", "-m", "bench", env=TOOLS)
 
 
 @nox.session
 def record(session: nox.Session) -> None:
     """Record anew what the programs do, or the named ones; needs strace."""
     install(session, "docs")
-    path = {"PYTHONPATH": "docs/_ext"}
-    session.run("python", "tests/recorder.py", *session.posargs, env=path)
+    session.run("python", "-m", "record", *session.posargs, env=TOOLS)
 
 
 @nox.session

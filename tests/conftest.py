@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
-# Before they are imported, so that their assertions explain themselves.
-pytest.register_assert_rewrite("peers", "programs")
+# Before it is imported, so that its assertions explain themselves.
+pytest.register_assert_rewrite("tests.harness")
 
-from processes import STORIES  # noqa: E402
-from programs import Status, in_words  # noqa: E402
-from results import Results  # noqa: E402
+from tests.harness.process_states import STORIES  # noqa: E402
+from tests.harness.results_plugin import Results  # noqa: E402
+from tests.harness.running import Status, in_words  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

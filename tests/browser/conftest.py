@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from built import FLAGS, SITE
 from playwright.sync_api import sync_playwright
+
+from tests.browser.built_site import FLAGS, SITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,8 @@ from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
 from bs4 import BeautifulSoup
-from built import HERE, PAGES, PROGRAMS, SITE, page_of
+
+from tests.browser.built_site import HERE, PAGES, PROGRAMS, SITE, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,11 +9,18 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pages
 import pytest
-from built import FLAGS, HERE, PAGES, PROGRAMS, SITE, page_of
 
 from ipcdocs.transcript import syntax
+from tests.browser.built_site import (
+    FLAGS,
+    HERE,
+    PAGES,
+    PROGRAMS,
+    SITE,
+    page_of,
+)
+from tests.harness import markdown_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +61,7 @@ def commands_of(page: str) -> list[str]:
     These are expressions that match: a port, say, is another in each build.
     """
     found = []
-    for name, block in pages.blocks():
+    for name, block in markdown_blocks.blocks():
         if name == page and block.name == "{transcript}":
             read = syntax.parse(block.text)
             for part in read.blocks:
@@ -71,7 +78,11 @@ def commands_of(page: str) -> list[str]:
 
 
 WITH_TRANSCRIPTS = sorted(
-    {page for page, block in pages.blocks() if block.name == "{transcript}"}
+    {
+        page
+        for page, block in markdown_blocks.blocks()
+        if block.name == "{transcript}"
+    }
 )
 
 

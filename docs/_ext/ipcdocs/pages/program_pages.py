@@ -86,7 +86,8 @@ class ProgramRenderer(RstRenderer):
             title = f"Its peer {other}"
             yield from (title, "-" * len(title), "", *listing(other))
         yield from (f".. _test-of-{program}:", "", "Its test", "-" * 8, "")
-        yield from (f".. literalinclude:: /../tests/test_{program}.py", "")
+        test = f"/../tests/programs/test_{program}.py"
+        yield from (f".. literalinclude:: {test}", "")
 
     def _programs(self, item: ItemData) -> Iterator[str]:
         """Yield a table of the modules of the package, sorted by name."""

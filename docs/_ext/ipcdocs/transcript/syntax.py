@@ -47,8 +47,8 @@ the directory where the terminals begin, which is empty otherwise.
 The option ``record`` names a recording of this transcript, which ``nox -s
 record`` makes: ``docs/recordings/NAME.json``. The run is shown below it.
 
-``tests/test_transcripts.py`` runs the transcripts and keeps the texts that
-the samples stood for. The page shows these if they are there when it is
+``tests/site/test_transcripts.py`` runs the transcripts and keeps the texts
+that the samples stood for. The page shows these if they are there when it is
 written.
 """
 

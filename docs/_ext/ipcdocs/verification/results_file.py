@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: 0BSD
 """The results of the tests, in a file that the pages are made from.
 
-``tests/results.py`` writes what came of the tests of programs, and of those
-that have the mark ``fault(NAME)``, to ``docs/_build/test-results.json``:
+``tests/harness/results_plugin.py`` writes what came of the tests of programs,
+and of those with the mark ``fault(NAME)``, to
+``docs/_build/test-results.json``:
 
 ``digest``
     of the programs and tests, so that nothing is shown of other ones
@@ -40,8 +41,9 @@ Members = dict[str, Any]
 def digest() -> str:
     """Return a digest of all programs and tests."""
     found = hashlib.sha256()
-    for folder in ("ipc_examples", "tests"):
-        for file in sorted(ROOT.glob(f"{folder}/*.py")):
+    without_browser = ("tests/*.py", "tests/[!b]*/**/*.py")
+    for pattern in ("ipc_examples/*.py", *without_browser):
+        for file in sorted(ROOT.glob(pattern)):
             found.update(file.read_bytes())
     return found.hexdigest()
 

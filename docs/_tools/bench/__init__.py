@@ -1,0 +1,1 @@
+"""Measures what the stream servers cost: ``nox -s bench`` runs it."""

@@ -1,0 +1,632 @@
+"""Makes a recording of the calls that strace saw."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from ipcdocs.recording.model import (
+    KEEPS_BOUNDARIES,
+    End,
+    Process,
+    Recording,
+    Step,
+    digest,
+)
+from ipcdocs.transcript import syntax
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from record.strace_log import Call, Traced
+
+# These take effect when they end; what gives them something, when it begins.
+TAKING = {
+    "accept",
+    "epoll_wait",
+    "poll",
+    "read",
+    "readv",
+    "recvfrom",
+    "recvmsg",
+    "select",
+    "wait",
+}
+READING = {"read", "readv", "recvfrom", "recvmsg"}
+IGNORED = {"SIGCHLD", "getsockname"}
+BUFFER = re.compile(r'iov_base="((?:[^"\\]|\\.)*)"')
+EPOLL_DATA = re.compile(r"data=(\{.*?\}|\w+)")
+ADDRESS = re.compile(r'htons\((?P<port>\d+)\)|sun_path=@?"(?P<path>.*?)"')
+
+
+class Sent(NamedTuple):
+    """What waits in a queue: by which step, how long, and what came along."""
+
+    step: int
+    size: int
+    sender: End
+    rights: list[End]
+
+
+def effect(call: Call) -> float:
+    """Return when a call took effect, in seconds."""
+    return call.end if call.name in TAKING else call.start
+
+
+def address(text: str) -> str:
+    """Return the port or the path in the text of an address."""
+    found = ADDRESS.search(text)
+    if found and found["port"]:
+        return f"port {found['port']}"
+    return found["path"] if found else ""
+
+
+class Interpreter:
+    """Follows several processes, call by call.
+
+    :param traced: the processes, each after the one that forked it
+    """
+
+    def __init__(self, traced: list[Traced]) -> None:
+        self.traced = traced
+        self.numbers = {each.pid: i for i, each in enumerate(traced)}
+        self.tables: list[dict[int, End]] = [{} for _ in traced]
+        self.shut_by_exec: list[set[int]] = [set() for _ in traced]
+        self.forked: list[list[int]] = [[] for _ in traced]
+        self.lines: list[int | None] = [None for _ in traced]
+        self.started: set[int] = set()
+        self.broken_off: dict[int, Call] = {}
+        self.objects: list[str] = []
+        self.steps: list[Step] = []
+        self.effects: list[float] = []
+        self.bound: dict[str, End] = {}
+        self.peers: dict[End, End] = {}
+        self.queues: dict[End, list[Sent]] = defaultdict(list)
+        self.requests: dict[End, list[tuple[int, int]]] = defaultdict(list)
+        self.named: dict[End, int] = {}
+        self.urgent: dict[End, int] = {}
+        self.gone: dict[End, int] = {}
+        self.ended: dict[int, int] = {}
+        self.watched: dict[tuple[End | None, str], str] = {}
+
+    def new(self, kind: str) -> int:
+        """Add an object; return its number."""
+        self.objects.append(kind)
+        return len(self.objects) - 1
+
+    def run(self) -> None:
+        """Interpret all calls in the order in which they took effect."""
+        calls = [
+            (effect(call), number, call)
+            for number, each in enumerate(self.traced)
+            for call in each.calls
+        ]
+        for _, number, call in sorted(calls, key=lambda item: item[0]):
+            self.interpret(number, call)
+
+    def interpret(self, number: int, call: Call) -> None:
+        """Add a step, if the call is one."""
+        if call.name == "getsockname":
+            self.learn_port(number, call)
+        starting = call.line is None and number not in self.started
+        if call.broken_off:
+            self.broken_off[number] = call
+        if starting or call.name in IGNORED or call.broken_off:
+            return
+        if number not in self.started:
+            self.start(number, call)
+        if call.line is not None:
+            self.lines[number] = call.line
+        step = Step(number, call.name, self.lines[number])
+        if call.result is not None and call.result < 0:
+            step.error = call.rest.partition(" ")[0]
+        if self.fill(step, call):
+            self.add(step, call)
+
+    def fill(self, step: Step, call: Call) -> bool:
+        """Complete a step; tell whether it is one."""
+        table = self.tables[step.process]
+        if call.descriptors and call.name not in ("pipe", "socketpair"):
+            step.fd = call.descriptors[0]
+            step.on = table.get(step.fd)
+            if step.on is None:
+                return False
+        if call.name.startswith("SIG"):
+            self.interrupt(step)
+            return True
+        handler = getattr(self, f"on_{call.name}", None)
+        return handler is not None and handler(step, call) is not False
+
+    def interrupt(self, step: Step) -> None:
+        """Say what a signal interrupts, if a call had to wait."""
+        call = self.broken_off.pop(step.process, None)
+        if call:
+            step.waited = True
+            fd = str(call.descriptors[0]) if call.descriptors else ""
+            step.detail = f"{call.name}({fd})"
+
+    def add(self, step: Step, call: Call) -> None:
+        """Let the step happen."""
+        at = len(self.steps)
+        table = self.tables[step.process]
+        lost = {table[fd] for fd in step.table if fd in table}
+        for fd, end in step.table.items():
+            if end is None:
+                table.pop(fd, None)
+            else:
+                table[fd] = end
+        for end in lost:
+            if not any(end in held.values() for held in self.tables):
+                self.gone[end] = at
+        step.after = sorted(set(step.after))
+        if step.error == "EINTR":
+            step.waited = True
+        elif call.name in TAKING:
+            causes = [self.effects[cause] for cause in step.after]
+            step.waited = any(call.start < cause for cause in causes)
+        self.steps.append(step)
+        self.effects.append(effect(call))
+
+    def start(self, number: int, call: Call) -> None:
+        """Begin with a terminal as the three standard descriptors."""
+        terminal = (self.new("terminal"), 0)
+        step = Step(number, "start", call.line)
+        step.table = dict.fromkeys((0, 1, 2), terminal)
+        self.shut_by_exec[number].clear()
+        self.started.add(number)
+        self.add(step, call)
+
+    def open(self, step: Step, fd: int, end: End, call: Call) -> None:
+        """Let a descriptor stand for an end."""
+        step.table[fd] = end
+        if "CLOEXEC" in call.arguments:
+            self.shut_by_exec[step.process].add(fd)
+        else:
+            self.shut_by_exec[step.process].discard(fd)
+
+    def learn_port(self, number: int, call: Call) -> None:
+        """Remember which port the system chose for a socket."""
+        end = self.tables[number].get((call.descriptors or [-1])[0])
+        if end and self.objects[end[0]] != "connection":
+            self.bound[address(call.arguments)] = end
+
+    # Processes.
+
+    def on_fork(self, step: Step, call: Call) -> bool:
+        if call.result not in self.numbers:
+            return False  # it failed
+        child = step.child = self.numbers[call.result]
+        parent = step.process
+        self.started.add(child)
+        self.tables[child] = dict(self.tables[parent])
+        self.shut_by_exec[child] = set(self.shut_by_exec[parent])
+        self.lines[child] = self.lines[parent]
+        self.forked[parent].append(child)
+        return True
+
+    def on_execve(self, step: Step, call: Call) -> bool:
+        if step.error:
+            return False
+        _, *words = call.strings
+        step.detail = " ".join(word.decode() for word in words)
+        self.lines[step.process] = None
+        for fd in self.shut_by_exec[step.process]:
+            if fd in self.tables[step.process]:
+                step.table[fd] = None
+        return True
+
+    def on_exit(self, step: Step, call: Call) -> None:
+        step.detail = call.arguments
+        step.table = dict.fromkeys(self.tables[step.process])
+        self.ended[self.traced[step.process].pid] = len(self.steps)
+
+    on_killed = on_exit
+
+    def on_wait(self, step: Step, call: Call) -> bool:
+        if call.result not in self.ended:
+            return False
+        step.child = self.numbers[call.result]
+        step.detail = ended_how(call.arguments)
+        step.after = [self.ended[call.result]]
+        return True
+
+    def on_kill(self, step: Step, call: Call) -> None:
+        pid, name = call.arguments.split(", ")
+        step.detail = name
+        step.child = self.numbers.get(int(pid))
+
+    # Descriptors.
+
+    def on_close(self, step: Step, _: Call) -> None:
+        step.table[step.fd or 0] = None
+
+    def on_dup2(self, step: Step, call: Call) -> None:
+        step.detail = str(call.result)
+        if step.on and call.result is not None:
+            self.open(step, call.result, step.on, call)
+
+    def on_fcntl(self, step: Step, call: Call) -> bool:
+        if "F_DUPFD" not in call.arguments:
+            return False
+        step.call = "dup"
+        self.on_dup2(step, call)
+        return True
+
+    def on_pipe(self, step: Step, call: Call) -> None:
+        new = self.new("pipe")
+        reader, writer = call.descriptors
+        self.open(step, reader, (new, 0), call)
+        self.open(step, writer, (new, 1), call)
+        self.peers[new, 1] = (new, 0)
+
+    def on_socketpair(self, step: Step, call: Call) -> None:
+        new = self.new("datagram" if "DGRAM" in call.arguments else "pair")
+        for side, fd in enumerate(call.descriptors):
+            self.open(step, fd, (new, side), call)
+            self.peers[new, side] = (new, 1 - side)
+
+    def on_socket(self, step: Step, call: Call) -> None:
+        new = self.new("datagram" if "DGRAM" in call.arguments else "socket")
+        step.detail = call.arguments.partition(",")[0]
+        if call.result is not None:
+            self.open(step, call.result, (new, 0), call)
+
+    def on_openat(self, step: Step, call: Call) -> bool:
+        if "O_TMPFILE" not in call.arguments or call.result is None:
+            return False  # a module's file, or the like
+        step.fd = step.on = None
+        self.open(step, call.result, (self.new("file"), 0), call)
+        return True
+
+    def on_unlink(self, step: Step, call: Call) -> bool:
+        step.detail = call.strings[0].decode()
+        return step.detail in self.bound
+
+    # Names and connections.
+
+    def on_bind(self, step: Step, call: Call) -> None:
+        step.detail = address(call.arguments)
+        if step.on:
+            self.named[step.on] = len(self.steps)
+            if step.detail != "port 0":
+                self.bound[step.detail] = step.on
+
+    def on_listen(self, step: Step, _: Call) -> None:
+        if step.on and step.fd is not None:
+            end = (self.new("listener"), 0)
+            step.table[step.fd] = end
+            self.named[end] = len(self.steps)
+            for name, bound in self.bound.items():
+                if bound == step.on:
+                    self.bound[name] = end
+
+    def on_connect(self, step: Step, call: Call) -> None:
+        step.detail = address(call.arguments)
+        target = self.bound.get(step.detail) if step.detail else None
+        if step.error or target is None or not step.on or step.fd is None:
+            return
+        if target in self.named:
+            step.after = [self.named[target]]
+        if self.objects[step.on[0]] == "datagram":
+            self.peers[step.on] = target
+            return
+        new = self.new("connection")
+        step.table[step.fd] = (new, 0)
+        self.peers[new, 0], self.peers[new, 1] = (new, 1), (new, 0)
+        self.requests[target].append((len(self.steps), new))
+
+    def on_accept(self, step: Step, call: Call) -> None:
+        if step.on and call.result is not None and self.requests[step.on]:
+            cause, connection = self.requests[step.on].pop(0)
+            step.after = [cause]
+            self.open(step, call.result, (connection, 1), call)
+
+    def on_shutdown(self, step: Step, call: Call) -> None:
+        step.detail = call.arguments.rpartition(" ")[2]
+        if step.on and step.detail != "SHUT_RD":
+            self.gone.setdefault(step.on, len(self.steps))
+
+    # Data.
+
+    def on_write(self, step: Step, call: Call) -> None:
+        if step.error or call.result is None or step.on is None:
+            return
+        step.data = data(call)
+        name = address(call.arguments)
+        target = self.bound.get(name) if name else None
+        if target in self.named:
+            step.after = [self.named[target]]
+        target = target or self.peers.get(step.on)
+        if target is None:
+            return
+        if "MSG_OOB" in call.arguments:
+            self.urgent[target] = len(self.steps)
+            return
+        step.put = target
+        rights = [
+            self.tables[step.process].get(fd) or (self.new("file"), 0)
+            for fd in passed(call)
+        ]
+        sent = Sent(len(self.steps), call.result, step.on, rights)
+        self.queues[target].append(sent)
+
+    on_sendto = on_sendmsg = on_writev = on_write
+
+    def on_read(self, step: Step, call: Call) -> None:
+        if step.error or call.result is None or step.on is None:
+            return
+        step.data = data(call)
+        if "MSG_OOB" in call.arguments:
+            step.after = [self.urgent.pop(step.on)]
+        elif call.result == 0 and not self.queues[step.on]:
+            step.after = self.news(step.on)
+        elif self.queues[step.on]:
+            step.after = [self.queues[step.on][0].step]
+            if "MSG_PEEK" not in call.arguments:
+                step.take = step.on
+                self.take(step, call, step.take)
+
+    on_recvfrom = on_recvmsg = on_readv = on_read
+
+    def take(self, step: Step, call: Call, end: End) -> None:
+        """Take what was read from the queue, and what came along."""
+        queue, size = self.queues[end], call.result or 0
+        apart = self.objects[end[0]] in KEEPS_BOUNDARIES
+        for fd, right in zip(passed(call), queue[0].rights, strict=False):
+            self.open(step, fd, right, call)
+        if sender := address(call.arguments):
+            self.bound.setdefault(sender, queue[0].sender)
+        step.after = []
+        while queue and (size or not step.after):
+            sent = queue.pop(0)
+            step.after.append(sent.step)
+            if apart:
+                return
+            if sent.size > size:
+                queue.insert(0, sent._replace(size=sent.size - size))
+            size -= min(size, sent.size)
+
+    def news(self, end: End) -> list[int]:
+        """Return the step that made an end ready for reading."""
+        if self.requests[end]:
+            return [self.requests[end][0][0]]
+        if self.queues[end]:
+            return [self.queues[end][0].step]
+        cause = self.gone.get(self.peers.get(end) or (end[0], 1))
+        return [] if cause is None else [cause]
+
+    # Waiting for several.
+
+    def on_poll(self, step: Step, call: Call) -> None:
+        ready = [
+            self.watched[step.on, data]
+            for data in EPOLL_DATA.findall(call.arguments)
+        ]
+        step.on = step.fd = None
+        ready += re.findall(r"fd=(\d+)", call.rest)
+        for several in re.findall(r"(?:in|out|except) \[(.*?)\]", call.rest):
+            ready += several.split()
+        if step.error or not call.result:
+            ready = []
+        step.detail = " ".join(ready)
+        for fd in ready:
+            end = self.tables[step.process][int(fd)]
+            urgent = self.urgent.get(end)
+            step.after += self.news(end) if urgent is None else [urgent]
+
+    on_select = on_epoll_wait = on_poll
+
+    def on_epoll_create(self, step: Step, call: Call) -> None:
+        if call.result is not None:
+            self.open(step, call.result, (self.new("poll"), 0), call)
+
+    def on_epoll_ctl(self, step: Step, call: Call) -> None:
+        words = re.search(r"EPOLL_CTL_(\w+), (\d+)", call.arguments)
+        if words:
+            step.detail = f"{words[1].lower()} {words[2]}"
+            # Python puts the descriptor there, and strace shows it in one way
+            # or another: epoll_wait() will give back the same.
+            for data in EPOLL_DATA.findall(call.arguments):
+                self.watched[step.on, data] = words[2]
+
+    # What comes of it.
+
+    def recording(
+        self, text: str, programs: Path, samples: Mapping[str, str]
+    ) -> Recording:
+        """Return what happened.
+
+        :param text: the transcript's
+        :param programs: the folder of the programs
+        :param samples: by what to replace what differs from run to run
+        """
+        ports = (name for name in self.bound if name.startswith("port "))
+        numbers = [name.removeprefix("port ") for name in ports]
+        samples = {**dict.fromkeys(numbers, "N"), **samples}
+        for step in self.steps:
+            step.detail = normalized(step.detail, samples)
+            step.data = normalized(step.data, samples)
+        processes = list(map(self.process, range(len(self.traced))))
+        sources = {
+            each.program: (programs / f"{each.program}.py").read_text("utf-8")
+            for each in processes
+            if each.program
+        }
+        trees = {name: ast.parse(text) for name, text in sources.items()}
+        self.place([trees.get(each.program) for each in processes])
+        digests = {name: digest(text) for name, text in sources.items()}
+        return Recording(
+            digest(text), digests, processes, self.objects, self.steps
+        )
+
+    def place(self, trees: list[ast.Module | None]) -> None:
+        """Correct the lines that are not the same for every Python.
+
+        A program starts at its first import, whichever of them are slow. What
+        a ``with`` closes it closes at the line that opened it, or at its first
+        line if that is another statement's: Python up to 3.12 always names the
+        latter, since 3.13 the line of the expression that was entered.
+
+        :param trees: each process's program, if it is one of ours
+        """
+        heads = [with_heads(tree) if tree else {} for tree in trees]
+        opened: list[dict[int, int | None]] = [{} for _ in trees]
+        for step in self.steps:
+            lines, tree = opened[step.process], trees[step.process]
+            head = heads[step.process].get(step.line or 0)
+            if step.call == "start" and tree:
+                step.line = tree.body[1].lineno  # after the docstring
+            elif step.call == "close" and head:
+                line = lines.get(step.fd or 0)
+                step.line = line if line in head else head[0]
+            lines.update(dict.fromkeys(step.table, step.line))
+            if step.call == "fork" and step.child is not None:
+                opened[step.child] = {**lines}
+
+    def process(self, number: int) -> Process:
+        """Return the name of a process, and its program."""
+        for parent, children in enumerate(self.forked):
+            if number in children:
+                name = "child"
+                if len(children) > 1:
+                    name = f"child {children.index(number) + 1}"
+                return Process(name, self.process(parent).program)
+        traced = self.traced[number]
+        _, _, _, option, module, *_ = traced.calls[0].strings
+        if option != b"-m":
+            return Process(traced.terminal)
+        program = module.decode().rpartition(".")[2]
+        return Process("parent" if self.forked[number] else program, program)
+
+
+def with_heads(tree: ast.Module) -> dict[int, range]:
+    """Return all lines of the head of a ``with``, by each of them."""
+    heads = [
+        range(node.lineno, node.body[0].lineno)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.With)
+    ]
+    return {line: head for head in heads for line in head}
+
+
+def normalized(text: str, samples: Mapping[str, str]) -> str:
+    """Put samples in the places of the values that they stand for."""
+    parts = syntax.split(text, samples)
+    parts[1::2] = [samples[value] for value in parts[1::2]]
+    return "".join(parts)
+
+
+def data(call: Call) -> str:
+    """Return the bytes that a call carried, a character each."""
+    buffers = [call.unquoted(text) for text in BUFFER.findall(call.arguments)]
+    carried = b"".join(buffers or call.strings[:1])
+    return carried[: call.result].decode("latin-1")
+
+
+def passed(call: Call) -> list[int]:
+    """Return the descriptors that a message carries."""
+    found = re.search(r"cmsg_data=\[(.*?)\]", call.arguments)
+    return [int(n) for n in re.findall(r"(\d+)<", found[1])] if found else []
+
+
+def ended_how(arguments: str) -> str:
+    """Return the exit status, or the signal, in the result of a wait."""
+    found = re.search(r"STATUS\(s\) == (\d+)|TERMSIG\(s\) == (\w+)", arguments)
+    return (found[1] or found[2]) if found else ""
+
+
+def comparable(recording: Recording) -> object:
+    """Return what two recordings of the same behaviour have in common.
+
+    That is what each process did in turn, and what made it possible: not the
+    order between processes, nor when a signal came, nor which of several
+    closed the end of which a reader saw the end, nor for which of several
+    children it was waited first. Who had to wait is compared only where it was
+    for a program that had yet to be started.
+    """
+    order: list[list[int]] = [[] for _ in recording.processes]
+    for number, step in enumerate(recording.steps):
+        if not step.call.startswith("SIG"):
+            order[step.process].append(number)
+    order = [[*waits_by_child(recording, numbers)] for numbers in order]
+    place = {
+        number: (process, index)
+        for process, numbers in enumerate(order)
+        for index, number in enumerate(numbers)
+    }
+    seen: dict[int, int] = {}  # objects are numbered as processes see them
+
+    def end(it: End | None) -> object:
+        if it is None:
+            return None
+        number = seen.setdefault(it[0], len(seen))
+        return recording.objects[it[0]], number, it[1]
+
+    steps = [
+        [
+            (
+                step.line,
+                step.call,
+                step.fd,
+                end(step.on),
+                end(step.put),
+                end(step.take),
+                step.detail,
+                step.data,
+                step.error,
+                step.child,
+                [(fd, end(step.table[fd])) for fd in sorted(step.table)],
+                bool(step.after)
+                if step.call in READING and not step.data
+                else sorted(place[cause] for cause in step.after),
+                step.waited and waits_for_a_start(recording, number),
+            )
+            for number in numbers
+            for step in (recording.steps[number],)
+        ]
+        for numbers in order
+    ]
+    names = [(each.name, each.program) for each in recording.processes]
+    signals = {
+        (step.process, step.call)
+        for step in recording.steps
+        if step.call.startswith("SIG")
+    }
+    return recording.transcript, recording.sources, names, steps, signals
+
+
+def waits_by_child(recording: Recording, numbers: list[int]) -> Iterator[int]:
+    """Sort the waits that directly follow each other by their children."""
+
+    def child(number: int) -> int:
+        step = recording.steps[number]
+        return (step.child or 0) if step.call == "wait" else -1
+
+    for _, several in itertools.groupby(numbers, lambda n: child(n) >= 0):
+        yield from sorted(several, key=child)  # others stay as they are
+
+
+def waits_for_a_start(recording: Recording, number: int) -> bool:
+    """Tell whether a step comes after what a program did that began later.
+
+    It began after the step before this one of the same process, and has taken
+    so long to come that this call had begun.
+    """
+    steps = recording.steps
+    own = steps[number].process
+    before = max(
+        i
+        for i in range(-1, number)
+        if i < 0
+        or steps[i].process == own
+        or (steps[i].call == "fork" and steps[i].child == own)
+    )
+    return any(
+        step.call == "start" and step.process == steps[cause].process
+        for cause in steps[number].after
+        for step in steps[before + 1 : cause]
+    )

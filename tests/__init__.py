@@ -1,0 +1,1 @@
+"""The tests, in folders by question: README.md says which asks what."""

@@ -1,0 +1,241 @@
+"""Any bytes: whole and escaped, in whatever pieces they come."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import socket
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ipc_examples.datagram_request import ask
+from ipc_examples.peek import packed, take
+from ipc_examples.skeleton import distribute
+from ipc_examples.socketpair import receive_message
+from tests.harness.catalogue import FINISHING, source
+from tests.harness.examples import examples
+from tests.harness.peers import (
+    DATAGRAM,
+    LOOPBACK,
+    STREAM,
+    client_of,
+    send_to,
+    stop_server,
+)
+from tests.harness.running import DEADLINE, RunningProgram, assert_tells
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
+SIZE = 1024  # of the buffers for datagrams
+# They show what they, or their children, send. An answer may be cut: it has a
+# test of its own.
+SHOWING = [
+    p
+    for p in FINISHING
+    if "{escaped(" in source(p) and p != "datagram_request"
+]
+PART = (
+    st.sampled_from([b"\0", b"\0\0", b"\x1b[2J", b"\r\n", b"\xff"])
+    | st.sampled_from("\x7f\x85\u2028\u2029\u202e\u2066\u2069").map(str.encode)
+    | st.text(max_size=20).map(str.encode)
+    | st.binary(max_size=20)
+)
+# Short, and longer than a buffer. A backslash is shown as itself, so it would
+# look like an escape.
+BYTES = st.builds(
+    lambda parts, times, end: (b"".join(parts) * times + end).translate(
+        None, b"\\"
+    ),
+    st.lists(PART, max_size=10),
+    st.sampled_from([1, 60]),
+    st.sampled_from([b"", b"\0", b"\0\0"]),
+)
+ESCAPE = re.compile(r"\\(?:x(..)|u(....)|U(.{8})|([nrt]))")
+# What moves a cursor, ends a line or turns its direction; but not a newline.
+HARMFUL = re.compile(
+    "[\\0-\\t\\v-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069]"
+)
+LETTERS = {"n": "\n", "r": "\r", "t": "\t"}
+Said = tuple[dict[str, object], list[bytes]]
+
+
+def unescaped(text: str) -> bytes:
+    """Return the bytes that a program shows as *text*."""
+    data, last = b"", 0
+    for found in ESCAPE.finditer(text):
+        data += text[last : found.start()].encode()
+        byte, four, eight, letter = found.groups()
+        number = int(byte or four or eight or f"{ord(LETTERS[letter]):x}", 16)
+        data += bytes([number]) if byte else chr(number).encode()
+        last = found.end()
+    return data + text[last:].encode()
+
+
+def messages(out: str) -> list[bytes]:
+    """Return the messages that a program shows; they must be harmless."""
+    assert not HARMFUL.findall(out)
+    lines = [line.partition("-->") for line in out.splitlines()]
+    return [unescaped(text) for _, arrow, text in lines if arrow]
+
+
+def shown(*sent: bytes) -> list[bytes]:
+    """Return what messages() makes of *sent*.
+
+    A control character and a byte that is no UTF-8 look alike below 256.
+    """
+    return [re.sub(rb"\xc2([\x80-\x9f])", rb"\1", data) for data in sent]
+
+
+def messages_of(data: bytes) -> list[bytes]:
+    """Return the messages that a NUL ends, or the end of the data."""
+    return data.removesuffix(b"\0").split(b"\0")
+
+
+def said(program: str, data: bytes) -> Said:
+    """Return what makes *program* send *data*, and what it has to show."""
+    text = data.replace(b"\0", b"")  # for those where NUL ends a message
+    urgent, lines = data[-1:] or b"!", data.splitlines()
+    talk = {"FROM_CHILD": text + b"\0", "FROM_PARENT": text[::-1] + b"\0"}
+    by_program: dict[str, Said] = {
+        "out_of_band": (
+            {"URGENT": urgent, "MESSAGE": data},
+            [*messages_of(urgent), *messages_of(data)],
+        ),
+        "pass_descriptor": (
+            {"MESSAGE": data},
+            [message for line in lines for message in messages_of(line)],
+        ),
+        "pipe": ({"MESSAGE": data + b"\0"}, messages_of(data + b"\0")),
+        "socketpair": ({**talk}, [text, text[::-1]]),
+    }
+    return by_program[program]
+
+
+@pytest.mark.fault("any bytes, in any pieces")
+@pytest.mark.parametrize("program", STREAM)
+def test_any_stream(program: str) -> None:
+    """Each piece is sent when the last is shown: so it is read as it is."""
+    module = importlib.import_module(f"ipc_examples.{program}")
+    size: int = module.BUFFER_SIZE
+    with RunningProgram(program) as running:
+        first = running.line()
+
+        @examples(40)
+        @given(st.lists(BYTES, max_size=5))
+        def comes_out_whole(parts: list[bytes]) -> None:
+            with client_of(program, first) as client:
+                if client.family != socket.AF_UNIX:
+                    client.setsockopt(
+                        socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+                    )
+                for data in parts:
+                    for start in range(0, len(data), size):
+                        piece = data[start : start + size]
+                        client.sendall(piece)
+                        sent = messages_of(piece)
+                        lines = [running.line() for _ in sent]
+                        assert messages("\n".join(lines)) == shown(*sent)
+            assert running.line() == "Ending connection"
+
+        comes_out_whole()
+        send_to(program, first)
+        stop_server(program, running, first)
+
+
+@pytest.mark.fault("any datagram")
+@pytest.mark.parametrize("program", DATAGRAM)
+def test_any_datagram(program: str) -> None:
+    @examples(40)
+    @given(BYTES)
+    def comes_out_or_is_reported_cut(datagram: bytes) -> None:
+        with RunningProgram(program) as running:
+            send_to(program, running.line(), datagram)
+            ended = running.finish()
+        if len(datagram) > SIZE:
+            assert_tells(ended, rf"{program}: cut to {SIZE} bytes\n")
+        else:
+            assert_tells(ended, "", status=0)
+        assert messages(ended.out) == shown(*messages_of(datagram[:SIZE]))
+
+    comes_out_or_is_reported_cut()
+
+
+@pytest.mark.fault("any bytes from a child, or from oneself")
+@pytest.mark.parametrize("program", SHOWING)
+def test_any_child(program: str) -> None:
+    @examples(15)
+    @given(BYTES)
+    def comes_out_whole(data: bytes) -> None:
+        replace, sent = said(program, data)
+        with RunningProgram(program, replace=replace) as running:
+            status, out, err = running.finish()
+        assert (status, err) == (0, "")
+        assert messages(out) == shown(*sent)
+
+    comes_out_whole()
+
+
+@pytest.mark.parametrize("program", SHOWING)
+def test_any_child_fits_the_terminals_encoding(program: str) -> None:
+    replace, sent = said(program, "é".encode())
+    with RunningProgram(program, replace=replace, encoding="ascii") as running:
+        status, out, err = running.finish()
+    assert (status, err) == (0, "")
+    assert messages(out) == sent
+
+
+@pytest.mark.fault("any answer")
+@pytest.mark.parametrize("program", ["datagram_request"])
+def test_any_answer(program: str) -> None:
+    @examples(40)
+    @given(BYTES)
+    def comes_out_or_is_reported_cut(answer: bytes) -> None:
+        with socket.socket(type=socket.SOCK_DGRAM) as server:
+            server.bind((LOOPBACK, 0))
+            server.settimeout(DEADLINE)
+            replace = {
+                "TIMEOUT": DEADLINE,
+                "ask_child": partial(ask, server.getsockname()),
+            }
+            with RunningProgram(program, replace=replace) as running:
+                server.sendto(answer, server.recvfrom(SIZE)[1])
+                status, out, err = running.finish()
+        assert (status, err) == (0, "")
+        assert out.startswith("request 1, cut -->") is (len(answer) > SIZE)
+        assert messages(out) == shown(*messages_of(answer[:SIZE]))
+
+    comes_out_or_is_reported_cut()
+
+
+@examples(100)
+@given(BYTES)
+def test_any_message_ends_at_its_nul(data: bytes) -> None:
+    message = data.replace(b"\0", b"")
+    one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with one, other:  # which keeps the pieces as they are
+        for start in range(0, len(message) + 1, 700):
+            one.sendall((message + b"\0")[start : start + 700])
+        assert receive_message(other) == message
+
+
+@examples(100)
+@given(st.lists(st.binary(max_size=SIZE), max_size=5))
+def test_any_items_can_be_taken_one_by_one(items: list[bytes]) -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        for item in items:
+            one.sendall(packed(item))
+        assert [take(other) for _ in items] == items
+
+
+@examples(20)
+@given(
+    st.lists(st.binary(max_size=SIZE).filter(lambda line: b"\n" not in line))
+)
+def test_any_lines_are_answered_in_order(lines: list[bytes]) -> None:
+    with RunningProgram(
+        lambda: print([*distribute(lines)] == [line.upper() for line in lines])
+    ) as running:
+        assert running.finish() == (0, "True\n", "")

@@ -1,0 +1,213 @@
+"""A build is red if a test or an example fails, and green if none does."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests.harness import markdown_blocks, small_sites
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# The machinery's own test: the pages do not need it to be built.
+pytestmark = pytest.mark.slow
+RIGHT = """# Page
+
+```{doctest}
+>>> 1 + 1
+2
+```
+"""
+WRONG = RIGHT.replace("\n2", "\n3")
+
+
+class Built(NamedTuple):
+    """How a build ended."""
+
+    broken_off: str
+    warnings: str
+    written: list[str]
+
+
+def build(folder: Path, page: str, status: int) -> Built:
+    """Build a site whose tests end with a status."""
+    (folder / "judge.py").write_text(f"raise SystemExit({status})")
+    broken_off, site = "", None
+    try:
+        site = small_sites.build(
+            folder,
+            {"index.md": page},
+            "ipcdocs.verification.run_examples",
+            execute=True,
+            tests_command=["judge"],
+        )
+    except SystemExit as reason:
+        broken_off = str(reason)
+    return Built(
+        broken_off,
+        site.warnings if site else "",
+        [file.name for file in (folder / "html").glob("*.html")],
+    )
+
+
+@pytest.mark.parametrize(
+    ("page", "status"), [(RIGHT, 1), (WRONG, 0), (WRONG, 1)]
+)
+def test_one_failure_is_enough_to_write_nothing(
+    tmp_path: Path, page: str, status: int
+) -> None:
+    built = build(tmp_path, page, status)
+    assert built == ("An example failed, so nothing was written.", "", [])
+
+
+def test_the_site_is_written_if_all_is_right(tmp_path: Path) -> None:
+    broken_off, warnings, written = build(tmp_path, RIGHT, 0)
+    assert (broken_off, warnings) == ("", "")
+    assert "index.html" in written
+
+
+# The build reads the first page when the tests run, and breaks off. The tests
+# end only after that: they wait until the build begins its end.
+BREAKS_OFF = """
+import atexit, os
+extensions = ["myst_parser", "ipcdocs.verification.run_examples"]
+tests_command = ["judge"]
+
+@atexit.register
+def last():
+    print("The tests have ended:", os.path.exists("ended"))
+
+def break_off(*_):
+    atexit.register(lambda: open("broken off", "w").close())
+    raise ValueError("broken off")
+
+def setup(app):
+    app.connect("source-read", break_off)
+"""
+JUDGE = """
+open("broken off").close()
+open("ended", "w").close()
+"""
+
+
+def test_a_build_that_breaks_off_waits_for_its_tests(tmp_path: Path) -> None:
+    source = tmp_path / "docs"
+    source.mkdir()
+    (source / "conf.py").write_text(BREAKS_OFF)
+    (source / "index.md").write_text(RIGHT)
+    (tmp_path / "judge.py").write_text(JUDGE)
+    os.mkfifo(tmp_path / "broken off")
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-D", "execute=1", "docs", "html"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(markdown_blocks.DOCS / "_ext")},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=50,
+    )
+    assert "broken off" in done.stderr
+    assert done.returncode
+    assert done.stdout.splitlines()[-1] == "The tests have ended: True"
+
+
+PLACES = {
+    "a doctest": """
+# Page
+
+```{doctest}
+>>> 1 + 1
+2
+>>> 1 + 2  # here
+4
+```
+""",
+    "the second of two that begin alike": """
+# Page
+
+```{doctest}
+>>> one = 1
+```
+
+```{doctest}
+:pyversion: ">= 3.5"
+
+>>> one = 1
+>>> one + one  # here
+3
+```
+""",
+    "a doctest in a note": """
+# Page
+
+:::{note}
+A note.
+
+```{doctest}
+>>> 1 + 1  # here
+3
+```
+:::
+""",
+    "a testcode": """
+# Page
+
+```{testcode}
+
+print("one")  # here
+print("two")
+```
+
+```{testoutput}
+one
+```
+""",
+    "a testsetup": """
+# Page
+
+```{testsetup}
+1 / 0  # here
+```
+
+```{doctest}
+>>> 1
+1
+```
+""",
+    "a doctest in reST": """
+# Page
+
+```{eval-rst}
+.. doctest::
+   :pyversion: >= 3.5
+
+   >>> 1 + 1  # here
+   3
+```
+""",
+}
+
+
+@pytest.mark.parametrize("page", PLACES.values(), ids=PLACES)
+def test_a_failure_is_reported_at_its_line(tmp_path: Path, page: str) -> None:
+    (line,) = [
+        number
+        for number, text in enumerate(page.splitlines(), 1)
+        if text.endswith("# here")
+    ]
+    small_sites.build(
+        tmp_path,
+        {"index.md": page},
+        "ipcdocs.verification.run_examples",
+        builder="doctest",
+    )
+    report = (tmp_path / "doctest" / "output.txt").read_text("utf-8")
+    assert re.findall(r'^File "(.*)", line (\d+)', report, re.MULTILINE) == [
+        ("index.md", str(line))
+    ]

@@ -1,0 +1,77 @@
+"""A page's first paragraph is its description, also in ``llms.txt``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.harness import small_sites
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# The machinery's own test: the pages do not need it to be built.
+pytestmark = pytest.mark.slow
+PAGES = {
+    "index.md": """# Front page
+
+This *site* is about
+pipes & sockets.
+
+Not this.
+
+```{toctree}
+second
+other
+```
+""",
+    "second.md": "# Second\n\n- A list.\n",
+    "other.rst": "Other\n=====\n\n.. rubric:: No paragraph\n",
+}
+LLMS = """\
+# site
+
+> This site is about pipes & sockets.
+
+## Pages
+
+- [Front page](https://example.org/_sources/index.md.txt): \
+This site is about pipes & sockets.
+- [Second](https://example.org/_sources/second.md.txt): A list.
+- [Other](https://example.org/other.html):
+"""
+
+
+def test_the_first_paragraph_is_the_description(tmp_path: Path) -> None:
+    site = small_sites.build(tmp_path, PAGES, "ipcdocs.pages.meta_description")
+    assert not site.warnings
+    meta = '<meta content="{}" name="description" />'
+    about = "This site is about pipes &amp; sockets."
+    assert site.read("index.html").count(meta.format(about)) == 1
+    assert meta.format("A list.") in site.read("second.html")
+    assert 'name="description"' not in site.read("other.html")
+
+
+def test_programs_that_read_get_it_too(tmp_path: Path) -> None:
+    base = "https://example.org/"
+    site = small_sites.build(
+        tmp_path,
+        PAGES,
+        "ipcdocs.pages.meta_description",
+        "ipcdocs.output.llms_txt",
+        html_baseurl=base,
+    )
+    text = site.read("llms.txt")
+    assert [line.rstrip() for line in text.splitlines()] == LLMS.splitlines()
+
+
+def test_only_the_site_is_for_programs_that_read(tmp_path: Path) -> None:
+    site = small_sites.build(
+        tmp_path,
+        PAGES,
+        "ipcdocs.pages.meta_description",
+        "ipcdocs.output.llms_txt",
+        builder="text",
+    )
+    assert not (site.out / "llms.txt").exists()

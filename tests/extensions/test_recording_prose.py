@@ -1,0 +1,206 @@
+"""A run is told in these words."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from record import recorder
+
+from ipcdocs.recording import model
+from ipcdocs.recording.prose import Words
+from tests.harness import handmade
+
+MADE = """\
+parent, line 3: start. The program begins. 0 is now terminal; 1 is now terminal; 2 is now terminal.
+parent, line 10: pipe(). 3 is now pipe, read end; 4 is now pipe, write end.
+parent, line 11: fork(). Makes child, which gets a copy of the table.
+child, line 20: close(3).
+child, line 21: write(4). Puts 2 bytes b'ab' in the pipe.
+parent, line 12: close(4).
+parent, line 13: read(3). Reads 1 byte b'a'. It waited for step 5.
+child, line 22: execve(). Becomes another program: cat -n. Closed: 4.
+parent, line 14: SIGINT. The signal arrives and interrupts read(3).
+parent, line 14: read(3). Fails with EINTR.
+parent, line 15: kill(SIGTERM). Sends a signal to child.
+child: SIGTERM. The signal arrives.
+child: killed by SIGTERM. Dies of the signal. Closed: 0, 1 and 2.
+parent, line 16: wait(). Learns how child ended: SIGTERM. It follows from step 13.
+parent, line 30: socket(AF_INET). 5 is now socket 1.
+parent, line 30: bind(5). Binds it to port 0.
+parent, line 30: listen(5). Will take connections. 5 is now listener.
+client, line 4: start. The program begins. 0 is now terminal; 1 is now terminal; 2 is now terminal.
+client, line 7: socket(AF_INET). 3 is now socket 2.
+client, line 8: connect(3). Asks for port N. 3 is now connection, client's end. It follows from step 17.
+parent, line 31: accept(5). Takes the connection. 6 is now connection, server's end. It waited for step 20.
+client, line 9: sendto(3). Writes 1 byte b'!', out of band.
+parent, line 32: select(). Finds ready: 6. It waited for step 22.
+parent, line 33: recvfrom(6). Reads 1 byte b'!', out of band. It follows from step 22.
+client, line 10: sendto(3). Puts 3 bytes b'xyz' at the connection, server's end.
+parent, line 34: recvfrom(6). Reads 1 byte b'x' and leaves it. It follows from step 25.
+parent, line 35: recvfrom(6). Reads 3 bytes b'xyz'. It follows from step 25.
+client, line 11: shutdown(3, SHUT_WR). Closes one direction.
+parent, line 35: recvfrom(6). Returns nothing, the end. It follows from steps 28 and 25.
+parent, line 36: write(1). Writes 9 bytes bytes(9).
+parent, line 37: dup2(1, 7). 7 is now terminal.
+parent, line 38: epoll_create(). 8 is now epoll.
+parent, line 38: epoll_ctl(8). Changes what it watches: add 6.
+parent, line 39: epoll_wait(8). Finds ready: nothing.
+parent, line 40: unlink(). Removes the name at.
+parent, line 41: socket(AF_UNIX). 9 is now datagram socket.
+parent, line 42: socketpair(). 10 is now datagram pair, one end; 11 is now datagram pair, other end.
+parent, line 43: sendto(10). Puts 3 bytes b'one' at the datagram pair, other end.
+parent, line 43: sendto(10). Puts 3 bytes b'two' at the datagram pair, other end.
+parent, line 44: recvfrom(11). Reads 1 byte b'o'. It follows from step 38.
+parent, line 45: socketpair(). 12 is now socket pair, one end; 13 is now socket pair, other end.
+parent, line 46: dup(12). Makes another descriptor for the same. 14 is now socket pair, one end.
+parent, line 47: exit(0). Ends. Closed: 0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13 and 14.
+"""  # noqa: E501 - one line a step
+
+# What each process of a program is told to do, without its lines.
+RUNS = {
+    ("pipe", "parent"): r"""
+start. The program begins. 0 is now terminal; 1 is now terminal; 2 is now terminal.
+pipe(). 3 is now pipe, read end; 4 is now pipe, write end.
+fork(). Makes child, which gets a copy of the table.
+close(4).
+read(3). Reads 54 bytes b'Bright star, would I were steadfast as thou art . . .\x00'. It comes after child: write(4).
+read(3). Returns nothing, the end. It comes after child: close(4).
+close(3).
+wait(). Learns how child ended: 0. It comes after child: exit(0).
+write(1). Writes 57 bytes b'-->Bright star, would I were steadfast as thou art . . .\n'.
+exit(0). Ends. Closed: 0, 1 and 2.
+""",  # noqa: E501
+    ("pipe", "child"): r"""
+close(3).
+write(4). Puts 54 bytes b'Bright star, would I were steadfast as thou art . . .\x00' in the pipe.
+close(4).
+exit(0). Ends. Closed: 0, 1 and 2.
+""",  # noqa: E501
+    ("peek", "peek"): r"""
+start. The program begins. 0 is now terminal; 1 is now terminal; 2 is now terminal.
+socket(AF_INET). 3 is now socket 1.
+bind(3). Binds it to port 0.
+listen(3). Will take connections. 3 is now listener.
+socket(AF_INET). 4 is now socket 2.
+connect(4). Asks for port N. 4 is now connection, client's end. It follows from peek: listen(3).
+accept(3). Takes the connection. 5 is now connection, server's end. It follows from peek: connect(4).
+sendto(4). Puts 66 bytes b'\x00\x00\x00\x0eHalf a league,\x00\x00\x00\x0ehalf a league,\x00\x00\x00\x1ahalf a league onward . . .' at the connection, server's end.
+shutdown(4, SHUT_WR). Closes one direction.
+recvfrom(5). Reads 4 bytes b'\x00\x00\x00\x0e' and leaves them. It follows from peek: sendto(4).
+write(1). Writes 14 bytes b'14 bytes wait\n'.
+recvfrom(5). Reads 4 bytes b'\x00\x00\x00\x0e'. It follows from peek: sendto(4).
+recvfrom(5). Reads 14 bytes b'Half a league,'. It follows from peek: sendto(4).
+write(1). Writes 18 bytes b'-->Half a league,\n'.
+recvfrom(5). Reads 4 bytes b'\x00\x00\x00\x0e' and leaves them. It follows from peek: sendto(4).
+write(1). Writes 14 bytes b'14 bytes wait\n'.
+recvfrom(5). Reads 4 bytes b'\x00\x00\x00\x0e'. It follows from peek: sendto(4).
+recvfrom(5). Reads 14 bytes b'half a league,'. It follows from peek: sendto(4).
+write(1). Writes 18 bytes b'-->half a league,\n'.
+recvfrom(5). Reads 4 bytes b'\x00\x00\x00\x1a' and leaves them. It follows from peek: sendto(4).
+write(1). Writes 14 bytes b'26 bytes wait\n'.
+recvfrom(5). Reads 4 bytes b'\x00\x00\x00\x1a'. It follows from peek: sendto(4).
+recvfrom(5). Reads 26 bytes b'half a league onward . . .'. It follows from peek: sendto(4).
+write(1). Writes 30 bytes b'-->half a league onward . . .\n'.
+recvfrom(5). Returns nothing, the end. It follows from peek: shutdown(4, SHUT_WR).
+close(5).
+close(4).
+close(3).
+exit(0). Ends. Closed: 0, 1 and 2.
+""",  # noqa: E501
+}
+
+
+def plain(words: str) -> str:
+    """Return words without the marks of code."""
+    return words.replace("``", "")
+
+
+def test_each_call_has_its_words() -> None:
+    said = Words(handmade.RUN)
+    told = [plain(said.step(number)) for number in range(len(handmade.STEPS))]
+    assert told == MADE.splitlines()
+
+
+@pytest.mark.parametrize(("name", "process"), RUNS)
+def test_a_run_is_told_in_these_words(name: str, process: str) -> None:
+    run = model.load(recorder.RECORDINGS / f"{name}.json")
+    said = Words(run)
+    alone = len(run.processes) == 1
+
+    def named(match: re.Match[str]) -> str:
+        """Name the cause, and leave out who was quicker of two processes."""
+        cause = run.steps[int(match[2]) - 1]
+        verb = match[1] if alone else "comes after"
+        who = run.processes[cause.process].name
+        return f"It {verb} {who}: {plain(said.call(cause))}"
+
+    told = [
+        re.sub(r"It (.+) step (\d+)", named, plain(said.step(number)))
+        for number, step in enumerate(run.steps)
+        if run.processes[step.process].name == process
+    ]
+    lines = [re.sub(rf"^{process}(, line \d+)?: ", "", text) for text in told]
+    assert lines == RUNS[name, process].strip().splitlines()
+
+
+def test_what_holds_has_its_words() -> None:
+    said = Words(handmade.RUN)
+    states = list(handmade.RUN.states())
+    assert (
+        "\n".join(said.state(states[4]))
+        == """\
+parent: 0 is terminal; 1 is terminal; 2 is terminal; 3 is pipe, read end; \
+4 is pipe, write end.
+child: 0 is terminal; 1 is terminal; 2 is terminal; 4 is pipe, write end.
+In the pipe wait 2 bytes ``b'ab'``."""
+    )
+    assert said.waiting(states[25]) == {
+        "in the pipe": "1 byte ``b'b'``",
+        "at the connection, server's end": "3 bytes ``b'xyz'``",
+    }
+    assert [*said.state(states[12])][1] == "child: no descriptors."
+    # What was not taken of a datagram is lost.
+    assert said.waiting(states[39])["at the datagram pair, other end"] == (
+        "3 bytes ``b'two'``"
+    )
+
+
+def test_what_processes_do_has_its_words() -> None:
+    said = Words(handmade.RUN)
+    assert [
+        said.activity(number, process)
+        for number, process in [
+            (0, handmade.CHILD),
+            (2, handmade.CHILD),
+            (4, handmade.PARENT),
+            (5, handmade.PARENT),
+            (7, handmade.PARENT),
+            (13, handmade.CHILD),
+            (19, handmade.PARENT),
+        ]
+    ] == [
+        (None, "is not there yet"),
+        (11, ""),
+        (11, ""),
+        (12, ""),
+        (14, "waits in ``read(3)``"),
+        (None, "has ended"),
+        (31, "waits in ``accept(5)``"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("moment", "caption"),
+    [
+        ("Before the fork", "How parent comes to hold a pipe"),
+        ("After the fork", "How parent and child come to share a pipe"),
+        (
+            "After the accept",
+            "How parent and ``client`` come to share pipe and connection",
+        ),
+        ("Before the pipe", ""),
+    ],
+)
+def test_who_shares_what_has_its_words(moment: str, caption: str) -> None:
+    assert Words(handmade.RUN).sharing(handmade.RUN.at(moment)) == caption

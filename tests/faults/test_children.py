@@ -1,0 +1,267 @@
+"""Children that fail, die or cannot be.
+
+That nothing is left open, nobody left behind, and no child runs on as its
+parent, RunningProgram sees to.
+"""
+
+from __future__ import annotations
+
+import ast
+import errno
+import os
+import re
+import signal
+import sys
+from itertools import count, repeat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.harness.catalogue import (
+    EXECUTING,
+    FILES,
+    FORKING,
+    own_arguments,
+    source,
+)
+from tests.harness.process_states import source_line
+from tests.harness.running import (
+    STDIN,
+    ExitReport,
+    RunningProgram,
+    act_in_child,
+    assert_tells,
+    fault_of,
+    main_of,
+    outliving_child,
+    run_file,
+    short_timeouts,
+)
+from tests.harness.signal_injection.checkpoints import STOPPING
+from tests.harness.signal_injection.inject import (
+    NOTES,
+    run_with_checkpoints,
+    watch_process_ids,
+)
+from tests.harness.signal_injection.scenarios import BASELINE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.harness.signal_injection.checkpoints import Checkpoint
+
+pytestmark = pytest.mark.slow
+CHANNELLED = [
+    p for p in FORKING if re.search(r"\bos\.pipe\b|\bsocket\b", source(p))
+]
+# One whose children serve until it ends them has no use for their status.
+ASKING = [
+    p
+    for p in CHANNELLED
+    if not re.search(r"finally:\n +os\.kill\(", source(p))
+]
+CANNOT_EXECUTE = 126  # what a shell says of a command
+
+fork = os.fork
+
+
+def run(program: str, **replace: object) -> ExitReport:
+    """Run *program* with another fork, and perhaps shorter timeouts."""
+    replace["os.fork"] = replace.pop("fork")
+    with RunningProgram(
+        program,
+        *own_arguments(program),
+        stdin=STDIN,
+        replace=replace,
+    ) as running:
+        return running.finish()
+
+
+def at_most(times: int) -> Callable[[], int]:
+    """Return a fork that works a number of times only."""
+    rest = repeat(None, times)
+
+    def fork_or_fail() -> int:
+        for _ in rest:
+            return fork()
+        raise BlockingIOError(errno.EAGAIN, "no room")
+
+    return fork_or_fail
+
+
+@pytest.mark.fault("no room for another process")
+@pytest.mark.parametrize("program", FORKING)
+def test_reports_that_there_is_no_room_for_a_child(program: str) -> None:
+    for children in count():
+        ended = run(program, fork=at_most(children))
+        if ended.status == 0:
+            break
+        assert_tells(ended, rf"{program}: \[Errno {errno.EAGAIN}\] no room\n")
+    assert children > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("program", FORKING)
+def test_reports_that_a_signal_ended_a_child(
+    program: str, number: int
+) -> None:
+    def kill_oneself() -> None:
+        os.kill(os.getpid(), number)
+
+    ended = run(
+        program, fork=act_in_child(kill_oneself), **short_timeouts(program)
+    )
+    if program in EXECUTING:  # it ends as the other program does
+        dies = number == signal.SIGTERM
+        assert_tells(ended, "", status=-number if dies else 128 + number)
+    else:
+        told = rf"({told_by_child(program)})*{program}: (?!child: ).+\n"
+        assert_tells(ended, told)
+
+
+@pytest.mark.fault("SIGTERM at the moment of the fork")
+@pytest.mark.parametrize("program", FORKING)
+def test_a_child_that_nobody_knows_ends_by_itself(program: str) -> None:
+    def fork_and_be_terminated() -> int:
+        pid = fork()
+        if pid:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return pid
+
+    ended = run(
+        program, fork=fork_and_be_terminated, **short_timeouts(program)
+    )
+    assert ended.status == -signal.SIGTERM
+
+
+@pytest.mark.fault("output unwritten at the fork")
+@pytest.mark.parametrize("program", FORKING)
+def test_output_comes_once(program: str) -> None:
+    def begin_and_run() -> None:
+        print("begun", end=" ")
+        run_file(program, *own_arguments(program))
+
+    with RunningProgram(begin_and_run, stdin=STDIN) as running:
+        ended = running.finish()
+    assert (ended.status, ended.err, ended.out.count("begun")) == (0, "", 1)
+
+
+@pytest.mark.parametrize("program", ASKING)
+def test_reports_a_childs_status(program: str) -> None:
+    def end_badly() -> None:
+        leave = os._exit
+        os._exit = lambda _: leave(3)  # type: ignore[assignment]
+
+    ended = run(program, fork=act_in_child(end_badly))
+    if program in EXECUTING:  # the other program ends well
+        assert (ended.status, ended.err) == (0, "")
+    else:
+        assert_tells(ended, rf"{program}: .+\n")
+
+
+def told_by_child(program: str, what: str = "") -> str:
+    """Return a pattern of what a child says of its own failure."""
+    if "traceback.print_exc()" in source(program):  # it is a reader's code
+        # Two may write at once.
+        line = r"(Traceback| |\w+Error: ).*\n"
+        return rf"(?=(.*\n)*\w+: .*{what}.*\n)({line})+"
+    return rf"{program}: child: .*{what}.*\n"
+
+
+@pytest.mark.fault("a child that fails")
+@pytest.mark.parametrize("program", CHANNELLED)
+def test_reports_that_a_child_failed(program: str) -> None:
+    def lose_every_channel() -> None:
+        os.closerange(3, 256)
+
+    # Or an impatient parent could end it before it has said why.
+    fork = outliving_child(act_in_child(lose_every_channel))
+    ended = run(program, fork=fork, **short_timeouts(program))
+    status = CANNOT_EXECUTE if program in EXECUTING else 1
+    # The child says why; the parent, that it failed.
+    told = rf"({program}: .+\n){{2,}}"
+    if program not in EXECUTING:
+        told = rf"({told_by_child(program)})+{program}: .+\n"
+    assert_tells(ended, told, status=status)
+
+
+@pytest.mark.fault("a mistake in a child's code")
+@pytest.mark.parametrize("program", FORKING)
+def test_reports_any_exception_of_a_child(program: str) -> None:
+    """It comes at each line of the child's ``try``."""
+    told = rf"({told_by_child(program, 'a mistake')})+{program}: .+\n"
+    status = 1
+    if program in EXECUTING:  # both its children fail
+        told, status = rf"({program}: .*a mistake.*\n){{2}}", CANNOT_EXECUTE
+    wanted = 0
+
+    def fail(checkpoint: Checkpoint) -> None:
+        if checkpoint.child and checkpoint.lines[0] == wanted:
+            os.write(NOTES, b"here\n")
+            raise LookupError("a mistake")
+
+    missed = []
+    for wanted in (lines := lines_of_child(program)):
+        ended, notes = run_with_checkpoints(program, BASELINE, fail, scale=1)
+        if not notes:
+            missed.append(wanted)
+            continue
+        if fault := fault_of(ended, told, status=status):
+            pytest.fail(
+                f"{source_line(FILES[program], wanted)}\n"
+                "done:     LookupError('a mistake') was raised at this line, "
+                f"in the child\n{fault}",
+                pytrace=False,
+            )
+    assert missed != lines
+
+
+def lines_of_child(program: str) -> list[int]:
+    """Return the lines of each ``try`` that ends by ``os._exit``."""
+    lines = []
+    for node in ast.walk(ast.parse(source(program))):
+        if isinstance(node, ast.Try) and any(
+            "os._exit(" in ast.unparse(last) for last in node.finalbody
+        ):
+            end = node.body[-1].end_lineno or 0
+            lines += [*range(node.body[0].lineno, end + 1)]
+    return lines
+
+
+@pytest.mark.fault("a process id that another process may have by now")
+@pytest.mark.parametrize("program", EXECUTING)
+def test_signals_nobody_for_whom_it_has_waited(program: str) -> None:
+    """test_signals.py sees to it at each line of each program."""
+    waitpid = os.waitpid
+
+    def wait_and_tell(pid: int, options: int) -> tuple[int, int]:
+        found = waitpid(pid, options)
+        if found[0]:
+            print("waited for one", file=sys.stderr)
+        return found
+
+    def watch_and_run() -> None:
+        os.waitpid = wait_and_tell
+        watch_process_ids()
+        main_of(program, "true", "sleep 1000")()
+
+    with RunningProgram(watch_and_run, name=program) as running:
+        assert running.stderr_line() == "waited for one"
+        running.signal(signal.SIGTERM)
+        status = -signal.SIGTERM
+        assert running.finish() == (status, "", "waited for one\n")
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="asks /proc for a process's signals"
+)
+@pytest.mark.parametrize("program", EXECUTING)
+def test_what_it_executes_finds_signals_as_usual(program: str) -> None:
+    """Python ignores SIGXFSZ as well, which matters to few programs."""
+    grep = "grep -E Sig(Blk|Ign) /proc/self/status"
+    with RunningProgram(program, grep, "cat") as running:
+        out = running.finish().out
+    blocked, ignored = (int(mask, 16) for mask in re.findall(r"\w+\n", out))
+    assert not blocked
+    for number in (signal.SIGPIPE, signal.SIGCHLD, *STOPPING):
+        assert not ignored & 1 << number - 1, f"{number!r} is ignored"

@@ -1,0 +1,142 @@
+"""Datagrams: loss, floods and silence."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import struct
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.harness.catalogue import PROGRAMS, source
+from tests.harness.peers import DATAGRAM, address_in, client_of, open_socket
+from tests.harness.running import RunningProgram, assert_tells
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
+ASKING = [
+    p for p in PROGRAMS if "recvfrom(" in source(p) and "TRIES" in source(p)
+]
+BURST = 20_000
+# A classic BPF program, see bpf(4) and the kernel's networking/filter.rst:
+# drop a packet if a random number is below a share of 2**32, else take it.
+LOAD_RANDOM, IF_AT_LEAST, RETURN = 0x20, 0x35, 0x06
+RANDOM = 0xFFFFF000 + 56  # SKF_AD_OFF + SKF_AD_RANDOM
+SO_ATTACH_FILTER = 26
+
+every_receiver = pytest.mark.parametrize("program", DATAGRAM)
+every_asking = pytest.mark.parametrize("program", ASKING)
+fault = pytest.mark.fault
+needs_bpf = pytest.mark.skipif(
+    sys.platform != "linux", reason="socket filters are Linux's"
+)
+
+
+def lossy(percent: int) -> dict[str, Callable[..., None]]:
+    """Return what makes every bound socket lose a share of what comes."""
+    bind = socket.socket.bind
+    share = min(percent * 2**32 // 100, 2**32 - 1)
+    code = b"".join(
+        struct.pack("HBBI", *instruction)
+        for instruction in (
+            (LOAD_RANDOM, 0, 0, RANDOM),
+            (IF_AT_LEAST, 0, 1, share),
+            (RETURN, 0, 0, 0xFFFFFFFF if percent < 100 else 0),
+            (RETURN, 0, 0, 0),
+        )
+    )
+
+    def bind_and_filter(bound: socket.socket, address: object) -> None:
+        bind(bound, address)  # type: ignore[arg-type]
+        room = ctypes.create_string_buffer(code)
+        filters = struct.pack("HL", 4, ctypes.addressof(room))
+        bound.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filters)
+
+    return {"socket.socket.bind": bind_and_filter}
+
+
+class TestReceivers:
+    @fault("a burst that overflows the receive buffer")
+    @every_receiver
+    def test_burst(self, program: str) -> None:
+        with (
+            RunningProgram(program) as running,
+            contextlib.ExitStack() as stack,
+        ):
+            client = stack.enter_context(client_of(program, running.line()))
+            os.kill(running.pid, signal.SIGSTOP)
+            os.waitpid(running.pid, os.WUNTRACED)
+            client.setblocking(False)
+            # The Internet domain drops what is too much, the other refuses.
+            with contextlib.suppress(BlockingIOError):
+                for number in range(BURST):
+                    client.send(str(number).encode())
+            os.kill(running.pid, signal.SIGCONT)
+            assert running.finish() == (0, "-->0\n", "")
+
+    @needs_bpf
+    @fault("the loss of 30 % of the datagrams")
+    @every_receiver
+    def test_loss_of_some(self, program: str) -> None:
+        with RunningProgram(program, replace=lossy(30)) as running:
+            with client_of(program, running.line()) as client:
+                client.setblocking(False)
+                with contextlib.suppress(OSError):  # it has had enough
+                    for _ in range(100):
+                        client.send(b"calm")
+            assert running.finish() == (0, "-->calm\n", "")
+
+    @needs_bpf
+    @fault("the loss of all datagrams")
+    @every_receiver
+    def test_loss_of_all(self, program: str) -> None:
+        with RunningProgram(program, replace=lossy(100)) as running:
+            with client_of(program, running.line()) as client:
+                for _ in range(100):
+                    with contextlib.suppress(OSError):  # UNIX domain: told
+                        client.send(b"lost")
+            assert running.interrupt() == (-signal.SIGINT, "", "")
+
+    @fault("a sender without a name")
+    @every_receiver
+    def test_unnamed_sender(self, program: str) -> None:
+        with RunningProgram(program) as running:
+            first = running.line()
+            with open_socket(program) as sender:
+                sender.sendto(b"calm", address_in(first))
+                unix = sender.family == socket.AF_UNIX
+                assert not (unix and sender.getsockname())
+            assert running.finish() == (0, "-->calm\n", "")
+
+
+class TestAsking:
+    @needs_bpf
+    @fault("the loss of 30 % of the datagrams")
+    @every_asking
+    def test_asking_despite_loss_of_some(self, program: str) -> None:
+        replace = lossy(30) | {"TRIES": 200, "TIMEOUT": 0.02}
+        with RunningProgram(program, replace=replace) as running:
+            status, out, err = running.finish()
+        assert (status, err) == (0, "")
+        assert out.endswith("-->Half a league onward\n")
+
+    @needs_bpf
+    @fault("the loss of all datagrams")
+    @every_asking
+    def test_asking_despite_loss_of_all(self, program: str) -> None:
+        replace = lossy(100) | {"TRIES": 2, "TIMEOUT": 0.02}
+        with RunningProgram(program, replace=replace) as running:
+            ended = running.finish()
+        # The child, too, may find that its time is up.
+        assert_tells(
+            ended,
+            rf"({program}: child: .*timed out.*\n)?"
+            rf"{program}: no answer to 2 requests\n",
+        )

@@ -1,0 +1,281 @@
+"""Streams: hostile and unlucky peers.
+
+Those of the servers that send back what comes. test_streams.py has the others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import signal
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.harness.catalogue import ECHOING
+from tests.harness.obstacles import (
+    BACKLOG,
+    FLOOD,
+    MANY,
+    RESET,
+    TELLING,
+    TEXT,
+    assert_kept_waiting,
+    no_free_descriptor,
+    stopped,
+)
+from tests.harness.peers import address_in, client_of, open_socket
+from tests.harness.running import (
+    DEADLINE,
+    RunningProgram,
+    assert_idle,
+    kill_self,
+    wait_until_blocked,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
+every_server = pytest.mark.parametrize("program", ECHOING)
+fault = pytest.mark.fault
+
+
+@contextlib.contextmanager
+def serving(program: str) -> Iterator[tuple[RunningProgram, str]]:
+    """Yield a server, and its first line; then see that it serves on."""
+    with RunningProgram(program) as running:
+        first = running.line()
+        yield running, first
+        with client_of(program, first) as client:
+            assert_echoed(client, b"last")
+            assert running.interrupt() == (-signal.SIGINT, "", "")
+
+
+def assert_echoed(client: socket.socket, data: bytes) -> None:
+    client.sendall(data)
+    assert taken(client, len(data)) == data
+
+
+def taken(client: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size and (part := client.recv(size - len(data))):
+        data += part
+    return data
+
+
+@fault("one byte at a time")
+@every_server
+def test_one_byte_at_a_time(program: str) -> None:
+    with serving(program) as (_, first), client_of(program, first) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in TEXT.encode():
+            client.sendall(bytes([byte]))
+        assert taken(client, len(TEXT)) == TEXT.encode()
+
+
+@fault("a message cut in two, at every place")
+@every_server
+def test_message_cut_at_every_place(program: str) -> None:
+    with serving(program) as (_, first):
+        for place in range(1, len(TEXT)):
+            with client_of(program, first) as client:
+                assert_echoed(client, TEXT[:place].encode())
+                assert_echoed(client, TEXT[place:].encode() + b"\0")
+
+
+@fault("control characters, and bytes that are not UTF-8")
+@every_server
+def test_any_byte(program: str) -> None:
+    with serving(program) as (_, first), client_of(program, first) as client:
+        assert_echoed(client, bytes(range(256)))
+
+
+@fault("a peer that closes one direction and waits")
+@every_server
+def test_half_closed(program: str) -> None:
+    with serving(program) as (_, first), client_of(program, first) as client:
+        client.sendall(b"one")
+        client.shutdown(socket.SHUT_WR)
+        assert taken(client, 4) == b"one"
+
+
+@fault("a peer that is gone before it is accepted")
+@every_server
+def test_reset_before_accept(program: str) -> None:
+    with serving(program) as (running, first):
+        with stopped(running), client_of(program, first) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        assert "reset by peer" in running.stderr_line()
+
+
+@fault("a reset in the middle of the stream")
+@every_server
+def test_reset(program: str) -> None:
+    with serving(program) as (running, first):
+        with client_of(program, first) as client:
+            assert_echoed(client, b"one")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        told = f"{program}: [Errno {errno.ECONNRESET}] "
+        assert running.stderr_line().startswith(told)
+
+
+@fault("a silent peer beside one that talks")
+@every_server
+def test_silent_peer(program: str) -> None:
+    with (
+        serving(program) as (running, first),
+        client_of(program, first),
+        client_of(program, first) as client,
+    ):
+        assert_echoed(client, b"one")
+        assert_idle(running.pid)
+
+
+@fault("a peer that sends and does not read")
+@every_server
+def test_deaf_peer(program: str) -> None:
+    """test_inet_stream_echo.py has more of these."""
+    sent = 0
+    with (
+        serving(program) as (running, first),
+        client_of(program, first) as deaf,
+    ):
+        deaf.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                sent += deaf.send(bytes(100_000))
+        with client_of(program, first) as client:
+            assert_echoed(client, b"one")
+        assert_idle(running.pid)
+        deaf.settimeout(DEADLINE)
+        deaf.shutdown(socket.SHUT_WR)
+        assert taken(deaf, sent + 1) == bytes(sent)
+
+
+@fault("200 peers at once")
+@every_server
+def test_many_at_once(program: str) -> None:
+    together = threading.Barrier(MANY, timeout=DEADLINE)
+    wrong: list[int] = []
+
+    def speak(number: int) -> None:
+        data = str(number).encode()
+        with open_socket(program) as peer:
+            peer.settimeout(None)  # it may have to queue
+            together.wait()
+            peer.connect(address_in(first))
+            peer.sendall(data)
+            if taken(peer, len(data)) != data:
+                wrong.append(number)
+            together.wait()
+
+    with serving(program) as (_, first):
+        peers = [
+            threading.Thread(target=speak, args=(number,))
+            for number in range(MANY)
+        ]
+        for peer in peers:
+            peer.start()
+        for peer in peers:
+            peer.join(DEADLINE)
+        assert not wrong
+        assert not together.broken
+
+
+@fault("200 peers one after another")
+@every_server
+def test_many_one_after_another(program: str) -> None:
+    with serving(program) as (_, first):
+        for number in range(MANY):
+            with client_of(program, first) as client:
+                assert_echoed(client, str(number).encode())
+
+
+@fault("a flood of 100 MB, and a slow reader of the output")
+@every_server
+def test_server_echoes_all_of_a_flood(program: str) -> None:
+    """The reader begins when all wait for it."""
+    piece = (TEXT * 2000).encode()[:100_000]
+    expected, digest = hashlib.sha256(), hashlib.sha256()
+
+    def pour(client: socket.socket) -> None:
+        for _ in range(FLOOD // len(piece)):
+            client.sendall(piece)
+            expected.update(piece)
+        client.shutdown(socket.SHUT_WR)
+
+    with (
+        serving(program) as (running, first),
+        client_of(program, first) as client,
+    ):
+        peer = threading.Thread(target=pour, args=(client,))
+        peer.start()
+        wait_until_blocked(running.pid)
+        while data := client.recv(1_000_000):
+            digest.update(data)
+        peer.join()
+        assert digest.digest() == expected.digest()
+
+
+@fault("a peer killed in the middle of a message")
+@every_server
+def test_peer_killed(program: str) -> None:
+    def say_half_and_die() -> None:
+        with client_of(program, first) as client:
+            assert_echoed(client, b"Half a")
+            kill_self()
+
+    with (
+        serving(program) as (_, first),
+        RunningProgram(say_half_and_die) as peer,
+    ):
+        assert peer.finish().status == -signal.SIGKILL
+
+
+@fault("a full queue of requests")
+@every_server
+def test_full_backlog(program: str) -> None:
+    def come_too_late() -> None:
+        with open_socket(program) as peer:
+            peer.setblocking(True)
+            peer.connect(address_in(first))
+
+    with (
+        serving(program) as (running, first),
+        contextlib.ExitStack() as stack,
+    ):
+        with stopped(running):
+            clients = [
+                stack.enter_context(client_of(program, first))
+                for _ in range(BACKLOG + 1)
+            ]
+            with RunningProgram(come_too_late, replace=TELLING) as late:
+                assert_kept_waiting(late)
+        for client in clients:
+            assert_echoed(client, TEXT.encode())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit(2)")
+@fault("no free descriptor for accept")
+@every_server
+def test_no_free_descriptor(program: str) -> None:
+    with (
+        serving(program) as (running, first),
+        client_of(program, first) as other,
+    ):
+        assert_echoed(other, b"zero")
+        wait_until_blocked(running.pid)
+        with no_free_descriptor(running.pid):
+            client = open_socket(program)
+            client.connect(address_in(first))
+            told = f"{program}: [Errno {errno.EMFILE}] "
+            assert running.stderr_line().startswith(told)
+            assert_echoed(other, b"one")
+            assert_idle(running.pid)
+        with client:
+            assert_echoed(client, b"two")

@@ -1,0 +1,384 @@
+"""Signals: ^C, SIGTERM, SIGHUP and SIGQUIT at any line, and SIGKILL."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import itertools
+import os
+import re
+import signal
+from collections import defaultdict
+from types import CodeType
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests.harness.catalogue import (
+    EXECUTING,
+    FILES,
+    FORKING,
+    HANDLING,
+    PROGRAMS,
+    source,
+)
+from tests.harness.process_states import source_line
+from tests.harness.running import ExitReport, shown, signal_name
+from tests.harness.signal_injection.checkpoints import (
+    STOPPING,
+)
+from tests.harness.signal_injection.inject import (
+    Arrival,
+    Arrivals,
+    Effect,
+    inject,
+    reach_checkpoints,
+)
+from tests.harness.signal_injection.scenarios import BASELINE, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    Injections = Iterable[tuple[Arrivals, int]]  # where, and which signal
+
+INT, TERM, KILL = signal.SIGINT, signal.SIGTERM, signal.SIGKILL
+# Where a signal is handled, it comes so often that two tests share the work.
+CASES = [
+    pytest.param(program, numbers, id=f"{program}-{name}")
+    for program in PROGRAMS
+    for name, numbers in (
+        {"INT TERM": STOPPING[:2], "HUP QUIT": STOPPING[2:]}
+        if program in HANDLING + EXECUTING
+        else {"all": STOPPING}
+    ).items()
+]
+MOST = 3  # failures that one message shows
+OF_CHILD = r"\w+: child: .*\n|(?:Traceback| |\w+Error: ).*\n"
+# What only others' peers and others' work bring about, or a closed stdin, or
+# chance: a worker that is gone is noticed by reading, or earlier by writing.
+NOT_REACHED = re.compile(
+    r"raise ConnectionError|for descriptor in rights:|os\.close\(descriptor\)"
+    r"|raise ValueError\(\"with a timeout |# as process 1, which it"
+    r"|raise ValueError\(f\"more than one line"
+    r"|# as a shell says of what it cannot execute|: cut to "
+    r"|ended before it answered"
+    r"|parser\.error\(.* string|pass  # it takes the place of"
+)
+
+# Each takes hundreds of runs: on a busy machine that may take a minute.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.usefixtures("empty_directory"),
+]
+
+
+@pytest.mark.fault("^C, SIGTERM, SIGHUP or SIGQUIT at any line")
+@pytest.mark.parametrize(("program", "numbers"), CASES)
+def test_dies_of_a_signal_at_every_line(
+    program: str, numbers: tuple[int, ...]
+) -> None:
+    reached = reach_checkpoints(program, child=False)
+    report(
+        wrong_effects(program, reached),
+        failures_of(program, injections_at(reached, numbers)),
+    )
+    if program not in FORKING:
+        report(lines_not_reached(program, reached))
+
+
+@pytest.mark.fault("^C, SIGTERM, SIGHUP or SIGQUIT at any line of a child")
+@pytest.mark.parametrize("program", FORKING)
+def test_dies_of_a_signal_at_every_line_of_a_child(program: str) -> None:
+    reached = reach_checkpoints(program, child=True)
+    report(
+        wrong_effects(program, reached),
+        failures_of(program, injections_at(reached, STOPPING)),
+        lines_not_reached(
+            program, reached + reach_checkpoints(program, child=False)
+        ),
+    )
+
+
+@pytest.mark.fault("a child killed before, during and after its message")
+@pytest.mark.parametrize("program", FORKING)
+def test_reports_a_child_killed_at_any_line(program: str) -> None:
+    report(failures_of(program, kills_at(program, child=True)))
+
+
+@pytest.mark.fault("a parent killed before its child ends")
+@pytest.mark.parametrize("program", FORKING)
+def test_children_end_when_the_parent_is_killed_at_any_line(
+    program: str,
+) -> None:
+    report(failures_of(program, kills_at(program, child=False)))
+
+
+def injections_at(
+    reached: list[Arrivals], numbers: tuple[int, ...]
+) -> Injections:
+    """Yield where to inject which signals.
+
+    What nothing handles ends a process by itself, so once is enough; but ^C
+    comes to all processes of a program, so it comes at each line. What waits
+    or is handled comes at each line as well, and SIGTERM also when the line is
+    come to in another way.
+    """
+    seen = set()
+    for arrivals in reached:
+        checkpoint, _, effects, _ = arrivals[0]
+        for number in numbers:
+            effect = effects[number]
+            case: tuple[object, ...] = number, effect, checkpoint.lines[0]
+            if effect == Effect.RAISES:
+                continue
+            if effect == Effect.KILLS and number != INT:
+                case = number, effect
+            elif effect != Effect.KILLS and number == TERM:
+                case = number, effect, checkpoint
+            if case not in seen:
+                seen.add(case)
+                yield arrivals, number
+
+
+def kills_at(program: str, *, child: bool) -> Injections:
+    lines: dict[int, Arrivals] = defaultdict(list)
+    for arrivals in reach_checkpoints(
+        program, child=child, scenarios=[BASELINE]
+    ):
+        lines[arrivals[0].checkpoint.lines[0]] += arrivals
+    for arrivals in lines.values():
+        yield arrivals, KILL
+
+
+class Expected(NamedTuple):
+    """What should be left of a program."""
+
+    words: str
+    endings: dict[int, str | None]  # the status, and the output if it matters
+    own: tuple[int, ...] = (0,)  # how many lines it may write to stderr
+    childs: bool = False  # whether a child may complain as well
+
+    def is_met_by(self, ended: ExitReport) -> bool:
+        told = re.findall(rf"{OF_CHILD}|.*\n|.+", ended.err)
+        childs = [line for line in told if re.match(OF_CHILD, line)]
+        return (
+            ended.status in self.endings
+            and self.endings[ended.status] in {None, ended.out}
+            and len(told) - len(childs) in self.own
+            and (self.childs or not childs)
+        )
+
+
+def expected(program: str, arrival: Arrival, number: int) -> Expected:
+    """Return what should be left of *program* when a signal has come."""
+    expect = (
+        expected_of_child if arrival.checkpoint.child else expected_of_parent
+    )
+    return expect(program, arrival, number)
+
+
+def expected_of_parent(
+    program: str, arrival: Arrival, number: int
+) -> Expected:
+    """Return what should be left when a signal has come to the parent.
+
+    If it came to the parent alone, a child may find its channel closed.
+    """
+    name = signal_name(number)
+    effect = arrival.effects.get(number, Effect.KILLS)
+    status, out, _ = arrival.without_signal
+    faulty = arrival.scenario != BASELINE
+    endings: dict[int, str | None] = {-number: None}
+    words = f"it dies of {name}"
+    if effect == Effect.WAITS and (program in EXECUTING or status > 0):
+        endings.setdefault(int(status), out)
+        words += ", or ends as it was about to"
+    if arrival.scenario.fault is Fault.INTERRUPT:
+        endings[-TERM] = None
+        words += ", or of the SIGTERM before"
+        if program in EXECUTING:  # it kills its programs then
+            endings[128 + KILL] = None
+    if effect == Effect.IGNORED:
+        endings = {int(status): out}
+        words = "it goes on as if nothing had come"
+    said = "no more than what it had to say before" if faulty else "nothing"
+    words += f", and says {said}"
+    childs = program in FORKING and (faulty or number != INT)
+    if childs:
+        words += "; a child may say that its parent is gone"
+    return Expected(words, endings, own_lines(arrival), childs)
+
+
+def own_lines(arrival: Arrival) -> tuple[int, ...]:
+    """Return how many lines a program may have written before a signal."""
+    return (0,) if arrival.scenario == BASELINE else (0, 1, 2)
+
+
+def expected_of_child(program: str, arrival: Arrival, number: int) -> Expected:
+    """Return what should be left when a signal has come to a child."""
+    status, out, _ = arrival.without_signal
+    faulty = arrival.scenario != BASELINE
+    if program in EXECUTING:
+        endings = {-number: None, int(status): out}
+        words = "the program ends as its second program does: killed, or by "
+        words += "itself, or as ever"
+        if number != INT:
+            endings |= {0: "0\n", 128 + number: ""}
+        return Expected(words, endings, own_lines(arrival), faulty)
+    if number == INT:
+        words = "all die of SIGINT, and say nothing"
+        return Expected(words, {-INT: None}, own_lines(arrival), faulty)
+    words = "the parent says in one line that the child failed, status 1; "
+    words += "other children may say that their peer is gone"
+    return Expected(words, {1: None}, (1,), childs=True)
+
+
+def failures_of(program: str, injections: Injections) -> Iterator[str]:
+    """Yield what is wrong with how *program* ends after each injection."""
+    missed: dict[int, tuple[Arrival, int]] = {}
+    hit: set[int] = set()
+    for arrivals, number in injections:
+        line = arrivals[0].checkpoint.lines[0]
+        try:
+            arrival, ended = inject(program, arrivals, number)
+        except (TimeoutError, AssertionError) as error:
+            yield failure(program, arrivals[0], number, str(error))
+            return  # the others would take as long
+        if not ended:
+            missed[line] = arrival, number
+            continue
+        hit.add(line)
+        left = os.listdir()
+        if left or not expected(program, arrival, number).is_met_by(ended):
+            yield failure(program, arrival, number, as_table(ended), left)
+        for name in left:
+            os.unlink(name)
+    for line in missed.keys() - hit:
+        arrival, number = missed[line]
+        if (
+            arrival.effects.get(number, Effect.KILLS) == Effect.KILLS
+            and arrival.scenario != BASELINE
+        ):
+            continue  # it was come to by chance, and the signal kills anyway
+        came = "in none of several more runs did it come to this line again"
+        yield failure(program, arrival, number, came)
+
+
+def failure(
+    program: str,
+    arrival: Arrival,
+    number: int,
+    came: str,
+    left: Iterable[str] = (),
+) -> str:
+    """Return in words where which signal came, and what came of it."""
+    checkpoint, scenario, *_ = arrival
+    file = FILES[program]
+    who = "a child" if checkpoint.child else "the parent"
+    if program not in FORKING:
+        who = "the program"
+    whom = f"{who} alone" if program in FORKING else who
+    if number == INT:
+        whom = "all processes, as by ^C" if program in FORKING else who
+    lines_once = [line for line, _ in itertools.groupby(checkpoint.lines)]
+    text, *callers = [source_line(file, line) for line in lines_once]
+    effect = arrival.effects.get(number, Effect.KILLS)
+    lines = [
+        text,
+        *(f"    called from {caller}" for caller in callers),
+        f"  done:     {signal_name(number)} came to {whom}",
+        f"            when {who} was about to run this line",
+        f"            (there the signal {effect})",
+    ]
+    if scenario != BASELINE:
+        lines.append(f"            in a run in which {scenario}")
+    lines.append(f"  expected: {expected(program, arrival, number).words}")
+    first, *more = came.splitlines()
+    lines.append(f"  came:     {first}")
+    lines += [f"            {line}" for line in more]
+    if left:
+        lines.append(f"  left:     {', '.join(left)}")
+    return "\n".join(lines)
+
+
+def as_table(ended: ExitReport) -> str:
+    """Return what is left of a program, one thing a line."""
+    return (
+        f"{ended.status!r}\n"
+        f"stdout {shown(ended.out)}\n"
+        f"stderr {shown(ended.err)}"
+    )
+
+
+def wrong_effects(program: str, reached: list[Arrivals]) -> Iterator[str]:
+    """Yield where a signal would do what the program does not intend.
+
+    Before the first statement of main(), ^C raises KeyboardInterrupt: that is
+    Python's affair. After it, each signal kills, but where a program handles
+    or blocks some: it is told by what comes of an injection if that is right.
+    """
+    first = first_statement(program)
+    for arrivals in reached:
+        checkpoint, _, effects, _ = arrivals[0]
+        for number, effect in effects.items():
+            intended = {Effect.KILLS}
+            if program in HANDLING + EXECUTING:
+                intended = set(effects.values()) - {Effect.RAISES}
+            if number == INT and checkpoint.lines[0] in first:
+                intended = {*intended, Effect.RAISES}
+            if effect not in intended:
+                where = "in a child " if checkpoint.child else ""
+                yield (
+                    f"{source_line(FILES[program], checkpoint.lines[0])}\n"
+                    f"  a {signal_name(number)} that comes {where}before this "
+                    f"line {effect}\n"
+                    f"  expected: it {' or '.join(sorted(intended))}"
+                )
+
+
+def first_statement(program: str) -> range:
+    """Return the lines of the first statement of main()."""
+    main = next(
+        node
+        for node in ast.parse(source(program)).body
+        if isinstance(node, ast.FunctionDef) and node.name == "main"
+    )
+    first = main.body[1 if ast.get_docstring(main) else 0]
+    return range(first.lineno, (first.end_lineno or first.lineno) + 1)
+
+
+def lines_not_reached(program: str, reached: list[Arrivals]) -> Iterator[str]:
+    """Yield the lines of a program's functions that no run came to."""
+    lines: set[int] = set()
+    codes = [compile(source(program), program, "exec")]
+    for code in codes:
+        codes += [
+            constant
+            for constant in code.co_consts
+            if isinstance(constant, CodeType)
+            and constant.co_name != "__annotate__"  # since Python 3.14
+        ]
+        if code.co_flags & inspect.CO_OPTIMIZED:  # of a function
+            lines |= {line for *_, line in code.co_lines() if line}
+            lines -= {code.co_firstlineno}
+    for line in sorted(lines - {a[0].checkpoint.lines[0] for a in reached}):
+        text = source_line(FILES[program], line)
+        if not NOT_REACHED.search(text):
+            yield (
+                f"{text}\n  no signal came here, since in no run was this "
+                "line come to.\n  If only others' peers bring it about, add "
+                "it to NOT_REACHED"
+            )
+
+
+def report(*faults: Iterator[str]) -> None:
+    """Fail, with the first faults."""
+    if first := list(itertools.islice(itertools.chain(*faults), MOST)):
+        pytest.fail("\n\n".join(first), pytrace=False)
+
+
+def test_lines_not_reached_exist() -> None:
+    for pattern in NOT_REACHED.pattern.split("|"):
+        if not any(re.search(pattern, source(p)) for p in PROGRAMS):
+            pytest.fail(f"no program has a line with {pattern}", pytrace=False)

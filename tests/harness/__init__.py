@@ -1,0 +1,1 @@
+"""What the tests need to run programs and pages, and no test."""

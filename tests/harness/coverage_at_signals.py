@@ -1,0 +1,68 @@
+"""Saves what a process has covered before a signal ends it.
+
+Coverage.py saves when a process leaves. One that dies of a signal does not
+leave: so it is asked to save before, if coverage is measured at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import coverage
+
+from tests.harness.process_states import signals_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SAVE = signal.SIGUSR1
+
+
+def will_save() -> None:
+    """Let this process save when asked, or when it raises a signal itself."""
+    current = coverage.Coverage.current()
+    if not current:
+        return
+    process = os.getpid()
+    raise_signal, sigwait = signal.raise_signal, signal.sigwait
+
+    def save_and_stop(*_: object) -> None:
+        if os.getpid() == process:
+            current.save()
+            os.kill(process, signal.SIGSTOP)
+
+    def save_and_raise(number: int) -> None:
+        current.save()
+        raise_signal(number)
+
+    def wait_unasked(sigset: Iterable[int]) -> int:
+        """Wait as sigwait() does: to no avail a signal would interrupt it."""
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {SAVE})
+        try:
+            return sigwait(sigset)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    signal.signal(SAVE, save_and_stop)
+    signal.raise_signal = save_and_raise
+    signal.sigwait = wait_unasked
+
+
+def let_save(pid: int, number: int) -> None:
+    """Let a child of ours save, if it would die of a signal, and wait for it.
+
+    One that blocks or handles the signal leaves, or raises it, by itself.
+    """
+    if not coverage.Coverage.current() or any(
+        number in signals_of(pid, what) for what in ("Blk", "Cgt", "Ign")
+    ):
+        return
+    if SAVE not in signals_of(pid, "Cgt") - signals_of(pid, "Blk"):
+        return  # it is another program, by exec, or waits for signals
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, SAVE)
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        os.kill(pid, signal.SIGCONT)

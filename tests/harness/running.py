@@ -1,0 +1,609 @@
+"""Runs the programs for real, at the price of a fork."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import functools
+import importlib
+import os
+import re
+import resource
+import runpy
+import select
+import shlex
+import signal
+import struct
+import subprocess
+import sys
+import time
+import traceback
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
+
+import pytest
+
+from tests.harness.catalogue import FILES, FORKING
+from tests.harness.coverage_at_signals import let_save, will_save
+from tests.harness.process_states import STATES, STORIES, who_runs, will_tell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+NOBODY = 65534  # the user and group of that name
+STDIN = b"one\ntwo\nthree\n"  # for those who read it
+DEADLINE = 10.0  # seconds, each time something is waited for
+SPIN = 1.0  # seconds of processor time: no orphan has so much to do
+# What a shell starts programs with, though pytest or nohup changed it for us.
+DEADLY = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM)
+
+# A grandchild without a parent becomes our child: so we learn of it.
+if sys.platform == "linux":
+    PR_SET_CHILD_SUBREAPER = 36
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def run_file(program: str, *arguments: str) -> None:
+    """Run *program* in this process, as Python runs a file."""
+    file = FILES[program]
+    sys.argv = [file.name, *arguments]
+    runpy.run_path(str(file), run_name="__main__")
+
+
+def main_of(
+    program: str, *arguments: str, **names: object
+) -> Callable[[], NoReturn]:
+    """Import *program* now; return what runs it in this process.
+
+    :param names: take the place of its own
+    """
+    module: Any = importlib.import_module(f"ipc_examples.{program}")
+
+    def run() -> NoReturn:
+        vars(module).update(names)
+        sys.argv = [f"{program}.py", *arguments]
+        sys.exit(module.main())
+
+    return run
+
+
+def short_timeouts(program: str, scale: int = 1) -> dict[str, object]:
+    """Return the names and values that make *program* wait less.
+
+    :param scale: how many times the shortest timeout, if it will wait in
+        vain; 0 if not: then it gets more time, however busy the machine is
+    """
+    module: Any = importlib.import_module(f"ipc_examples.{program}")
+    if hasattr(module, "TRIES"):  # the first is always in vain
+        return {"TIMEOUT": 0.02, "TRIES": 5 * min(scale, 4) or 20}
+    timeout = getattr(module, "TIMEOUT", None)
+    if program not in FORKING or not scale or timeout is None:
+        return {}
+    seconds = 0.05 * scale
+    if isinstance(timeout, float):
+        return {"TIMEOUT": seconds}
+    microseconds = round(seconds * 1e6)
+    return {"TIMEOUT": struct.pack("ll", *divmod(microseconds, 1_000_000))}
+
+
+class Status(int):
+    """How a process ended: -N if signal N ended it."""
+
+    def __repr__(self) -> str:
+        return self.words()
+
+    def words(self) -> str:
+        """Return it as a sentence would."""
+        if self >= 0:
+            return f"status {int(self)}"
+        return f"killed by {signal_name(-self)}"
+
+
+def signal_name(number: int) -> str:
+    """Return a signal's name, SIGINT for 2."""
+    known = number in set(signal.Signals)
+    return signal.Signals(number).name if known else f"signal {number}"
+
+
+class ExitReport(NamedTuple):
+    """What is left of a program."""
+
+    status: Status
+    out: str
+    err: str
+
+
+class Stream:
+    """What arrives from one of a program's outputs."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.pending = b""
+        self.ended = False
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+        self.ended = True
+
+    def fill(self) -> None:
+        data = os.read(self.descriptor, 65536)
+        self.pending += data
+        self.ended = not data
+
+    def take(self, end: int | None = None) -> str:
+        end = len(self.pending) if end is None else end
+        taken, self.pending = self.pending[:end], self.pending[end:]
+        return taken.decode(errors="backslashreplace")
+
+
+class RunningProgram:
+    """A program, or any action, in a process of its own.
+
+    That it leaves no descriptor open, and no child behind, and that no child
+    runs on as its parent, is seen to in any case. A program that a signal
+    ends leaves its children to the system: they must end by themselves.
+
+    :param program: its name, or a function to call instead
+    :param stdin: what its standard input holds, at most 64 KiB
+    :param encoding: of its standard output
+    :param replace: what to put in the place of its own names ("TIMEOUT")
+        or of a module's ("os.fork")
+    :param name: what messages shall call it, if it is a function
+    """
+
+    def __init__(
+        self,
+        program: str | Callable[[], object],
+        *arguments: str,
+        stdin: bytes = b"",
+        encoding: str = "utf-8",
+        replace: Mapping[str, object] | None = None,
+        name: str = "",
+    ) -> None:
+        inlet, feed = os.pipe()
+        out, childs_out = os.pipe()
+        err, childs_err = os.pipe()
+        os.write(feed, stdin)
+        os.close(feed)
+        self.pid = os.fork()
+        if self.pid == 0:
+            status = 1
+            try:
+                os.close(out)
+                os.close(err)
+                make_standard((inlet, childs_out, childs_err), encoding)
+                action = action_of(program, arguments, replace or {})
+                status = perform(action)
+                print(end="", flush=True)
+            except BaseException:  # noqa: BLE001 - nobody else would tell
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        with contextlib.suppress(PermissionError):  # it was the first
+            os.setpgid(self.pid, self.pid)
+        for descriptor in (inlet, childs_out, childs_err):
+            os.close(descriptor)
+        self.out, self.err = Stream(out), Stream(err)
+        self.name = name or getattr(program, "__name__", str(program))
+        self.story = [f"{shlex.join((self.name, *arguments))} was started"]
+        if replace:
+            self.story[0] += f", with another {', '.join(replace)}"
+        STORIES.append(self.story)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for stream in (self.out, self.err):
+            stream.close()
+        # Somebody may be left, after a failed test.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.reap()
+
+    def line(self) -> str:
+        """Return the next line of standard output."""
+        return self.next_line(self.out, "standard output")
+
+    def stderr_line(self) -> str:
+        """Return the next line of standard error."""
+        return self.next_line(self.err, "standard error")
+
+    def signal(self, number: int) -> None:
+        """Send SIGINT to all, as ^C does; any other to the parent alone."""
+        wait_until_blocked(self.pid)
+        let_save(self.pid, number)
+        everybody = number == signal.SIGINT
+        whom = "all of its processes" if everybody else "the parent"
+        self.story.append(f"{signal_name(number)} was sent to {whom}")
+        (os.killpg if everybody else os.kill)(self.pid, number)
+
+    def interrupt(self) -> ExitReport:
+        """Press ^C once nothing is left to do, and wait for the end."""
+        __tracebackhide__ = True
+        assert_idle(self.pid)
+        self.signal(signal.SIGINT)
+        return self.finish()
+
+    def finish(self) -> ExitReport:
+        """Wait until the program and all its children have ended."""
+        __tracebackhide__ = True
+        deadline = time.monotonic() + DEADLINE
+        while not (self.out.ended and self.err.ended):
+            self.wait(deadline, "its end")
+        wait_status = os.waitpid(self.pid, 0)[1]
+        status = Status(os.waitstatus_to_exitcode(wait_status))
+        ended = ExitReport(status, self.out.take(), self.err.take())
+        self.story.append(f"it ended: {in_words(ended)}")
+        orphans = self.reap()
+        if orphans and status >= 0:
+            raise LeftBehindError(
+                f"{self.name} did not wait for its children {[*orphans]}"
+            )
+        if spun := [pid for pid in orphans if orphans[pid] > SPIN]:
+            raise LeftBehindError(
+                f"{self.name} was ended by a signal, and its children {spun} "
+                f"used more than {SPIN} s of processor time"
+            )
+        return ended
+
+    def next_line(self, stream: Stream, what: str) -> str:
+        __tracebackhide__ = True
+        deadline = time.monotonic() + DEADLINE
+        while b"\n" not in stream.pending and not stream.ended:
+            self.wait(deadline, f"a line of its {what}")
+        if b"\n" not in stream.pending:
+            raise EOFError(
+                f"{self.name} closed its {what} instead of writing a line; "
+                f"{self.output_so_far()}"
+            )
+        line = stream.take(stream.pending.index(b"\n") + 1)[:-1]
+        self.story.append(f"it wrote to {what}: {line:.200}")
+        return line
+
+    def wait(self, deadline: float, what: str) -> None:
+        """Wait for some output, or the end of it."""
+        __tracebackhide__ = True
+        streams = {
+            stream.descriptor: stream
+            for stream in (self.out, self.err)
+            if not stream.ended
+        }
+        rest = max(0.0, deadline - time.monotonic())
+        ready = select.select(streams, [], [], rest)[0]
+        if not ready:
+            raise TimeoutError(self.who_runs(what))
+        for descriptor in ready:
+            streams[descriptor].fill()
+
+    def who_runs(self, what: str) -> str:
+        """Return that *what* was awaited in vain, and why that may be."""
+
+        def read_errors() -> bytes:
+            while (
+                not self.err.ended
+                and select.select([self.err.descriptor], [], [], 0.2)[0]
+            ):
+                self.err.fill()
+            found, self.err.pending = self.err.pending, b""
+            return found
+
+        lines, self.err.pending = who_runs(self.pid, read_errors)
+        lines.insert(0, f"{self.name}: waited {DEADLINE:g} s for {what}")
+        return "\n".join([*lines, self.output_so_far()])
+
+    def output_so_far(self) -> str:
+        out, err = self.out.pending, self.err.pending
+        return f"not yet read: stdout {shown(out)}, stderr {shown(err)}"
+
+    def reap(self) -> dict[int, float]:
+        """Wait for those that are left of the process group.
+
+        :returns: for each of them, how many seconds it kept a processor busy
+        """
+        seconds: dict[int, float] = {}
+        try:
+            while True:
+                pid, _, usage = os.wait4(-self.pid, 0)
+                seconds[pid] = usage.ru_utime + usage.ru_stime
+        except ChildProcessError:
+            return seconds
+
+
+def outcome_of(
+    command: list[str],
+    *,
+    name: str,
+    **options: Any,  # noqa: ANN401
+) -> ExitReport:
+    """Run a command to its end, as subprocess.run() does with *options*."""
+    __tracebackhide__ = True
+    story = [f"{shlex.join(command)} was started"]
+    STORIES.append(story)
+    try:
+        ended = subprocess.run(
+            command, check=False, timeout=DEADLINE, text=True, **options
+        )
+    except subprocess.TimeoutExpired as late:
+        raise TimeoutError(
+            f"{name}: waited {DEADLINE:g} s for its end; so far stdout "
+            f"{shown(late.stdout or '')}, stderr {shown(late.stderr or '')}"
+        ) from None
+    status = Status(ended.returncode)
+    outcome = ExitReport(status, ended.stdout or "", ended.stderr or "")
+    story.append(f"it ended: {in_words(outcome)}")
+    return outcome
+
+
+class LeftBehindError(AssertionError):
+    """A program has ended, and left something that it should not."""
+
+
+def shown(output: bytes | str) -> str:
+    """Return output as a message shows it: its beginning and end, if long.
+
+    More than one line of it is shown line by line.
+    """
+    if isinstance(output, bytes):
+        output = output.decode(errors="backslashreplace")
+    lines = output.splitlines(keepends=True) or [""]
+    texts = [
+        repr(line if len(line) <= 200 else f"{line[:90]} ... {line[-90:]}")
+        for line in lines
+    ]
+    if len(texts) > 20:
+        texts[10:-10] = [f"... {len(texts) - 20} lines more ..."]
+    return "\n    ".join(["", *texts] if len(texts) > 1 else texts)
+
+
+def in_words(ended: tuple[object, ...]) -> str:
+    """Return what is left of a program, or was expected to be, in words."""
+    if len(ended) == len(ExitReport._fields):
+        status, out, err = ended
+        return f"{as_status(status)}, stdout {show(out)}, stderr {show(err)}"
+    return ", ".join([as_status(ended[0]), *map(show, ended[1:])])
+
+
+def as_status(status: object) -> str:
+    return repr(Status(status) if isinstance(status, int) else status)
+
+
+def show(text: object) -> str:
+    return shown(text) if isinstance(text, str) else repr(text)
+
+
+def error_line(
+    program: str,
+    *arguments: str,
+    stdin: bytes = b"",
+    replace: Mapping[str, object] | None = None,
+) -> str:
+    """Return the one line in which *program* tells why it gives up."""
+    __tracebackhide__ = True
+    with RunningProgram(
+        program, *arguments, stdin=stdin, replace=replace
+    ) as running:
+        ended = running.finish()
+    assert_tells(ended, rf"{program}: .+\n", out="")
+    return ended.err
+
+
+def reason(number: int) -> str:
+    """Return a regular expression for how Python tells an errno."""
+    return rf"\[Errno {number}\] {re.escape(os.strerror(number))}"
+
+
+def assert_refuses(
+    program: str,
+    *arguments: str,
+    why: str,
+    replace: Mapping[str, object] | None = None,
+) -> None:
+    """See that *program* gives up, and of what it says so.
+
+    :param why: a regular expression for the whole reason
+    """
+    __tracebackhide__ = True
+    subject = " port ".join(arguments).encode("utf-8", "backslashreplace")
+    with RunningProgram(program, *arguments, replace=replace) as running:
+        ended = running.finish()
+    start = re.escape(f"{program}: {subject.decode()}: ")
+    assert_tells(ended, rf"{start}{why}\n", out="")
+
+
+def assert_tells(
+    ended: ExitReport, told: str, *, status: int = 1, out: str | None = None
+) -> None:
+    """See how a program ended, and what it told on standard error.
+
+    :param told: a regular expression for all of it
+    :param out: what it wrote to standard output, if that matters
+    """
+    __tracebackhide__ = True
+    if fault := fault_of(ended, told, status=status, out=out):
+        pytest.fail(f"a program ended otherwise than it should\n{fault}")
+
+
+def fault_of(
+    ended: ExitReport, told: str, *, status: int = 1, out: str | None = None
+) -> str:
+    """Return in words what assert_tells() would find wrong, or nothing."""
+    if (
+        ended.status == status
+        and out in {None, ended.out}
+        and re.fullmatch(told, ended.err)
+    ):
+        return ""
+    output = "any stdout" if out is None else f"stdout {shown(out)}"
+    return (
+        f"came:     {in_words(ended)}\n"
+        f"expected: {Status(status)!r}, {output}, stderr like {told}"
+    )
+
+
+def outliving_child(fork: Callable[[], int]) -> Callable[[], int]:
+    """Return a fork from which the parent goes on when the child has ended."""
+
+    def fork_and_wait() -> int:
+        if pid := fork():
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        return pid
+
+    return fork_and_wait
+
+
+def act_in_child(action: Callable[[], object]) -> Callable[[], int]:
+    """Return a fork after which the child begins with *action*."""
+    fork = os.fork
+
+    def fork_and_act() -> int:
+        pid = fork()
+        if pid == 0:
+            action()
+        return pid
+
+    return fork_and_act
+
+
+def as_unprivileged_user(
+    program: str, *arguments: str
+) -> Callable[[], object]:
+    """Return a run of *program* by a user who may do little."""
+    main = main_of(program, *arguments)  # while we may read the file
+
+    def run() -> None:
+        if os.getuid() == 0:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        main()
+
+    return run
+
+
+def in_removed_directory(
+    program: str, *arguments: str
+) -> Callable[[], object]:
+    """Return a run of *program* where its working directory is no more."""
+
+    def run() -> None:
+        os.mkdir("gone")
+        os.chdir("gone")
+        os.rmdir("../gone")
+        run_file(program, *arguments)
+
+    return run
+
+
+def kill_self() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def wait_until_blocked(pid: int) -> None:
+    """Wait until a process waits in a system call, or has ended.
+
+    Python runs a handler between two of its instructions. A signal that comes
+    after the last one before a call that waits is noticed after the call.
+    """
+    deadline = time.monotonic() + DEADLINE
+    while sys.platform == "linux":
+        with open(f"/proc/{pid}/stat") as stat:
+            state = stat.read().rpartition(") ")[2][0]
+        if state in "SZ":  # sleeping, zombie
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(
+                f"process {pid} was to wait for something within "
+                f"{DEADLINE:g} s, but {STATES.get(state, state)}"
+            )
+        os.sched_yield()
+
+
+def assert_idle(pid: int) -> None:
+    """See that a process waits, and does not run even once for a while."""
+    __tracebackhide__ = True
+    wait_until_blocked(pid)
+    before = times_run(pid)
+    for _ in range(5):  # each takes the system half a millisecond at least
+        os.waitpid(os.posix_spawnp("true", ["true"], os.environ), 0)
+    if times := times_run(pid) - before:
+        pytest.fail(
+            f"process {pid} was to wait, but got a processor {times} times"
+        )
+
+
+def times_run(pid: int) -> int:
+    """Return how often a process was given a processor."""
+    if sys.platform != "linux":
+        return 0
+    with open(f"/proc/{pid}/schedstat") as schedstat:
+        return int(schedstat.read().split()[2])
+
+
+def make_standard(descriptors: tuple[int, int, int], encoding: str) -> None:
+    """Make this process as a shell makes one, and Python in it."""
+    os.setpgid(0, 0)
+    for number, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding=encoding, closefd=False)  # noqa: SIM115
+    sys.stderr = open(  # noqa: SIM115
+        2, "w", 1, "utf-8", "backslashreplace", closefd=False
+    )
+    sys.unraisablehook = sys.__unraisablehook__
+    atexit._clear()  # what the tests' own process has to do is not for us
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in DEADLY:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    limit = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (0, limit))  # ^\ leaves no file
+    will_tell()
+    will_save()
+
+
+def action_of(
+    program: str | Callable[[], object],
+    arguments: tuple[str, ...],
+    replace: Mapping[str, object],
+) -> Callable[[], object]:
+    """Return what the new process has to do."""
+    patch = pytest.MonkeyPatch()
+    own = [name for name in replace if "." not in name]
+    for name in replace.keys() - own:
+        patch.setattr(name, replace[name])
+    if not isinstance(program, str):
+        return program
+    if not own:
+        return functools.partial(run_file, program, *arguments)
+    module: Any = importlib.import_module(f"ipc_examples.{program}")
+    for name in own:
+        patch.setattr(module, name, replace[name])
+    return main_of(program, *arguments)
+
+
+def perform(action: Callable[[], object]) -> int:
+    """Do it; return the exit status."""
+    parent, before = os.getpid(), descriptors()
+    status = 0
+    try:
+        action()
+    except SystemExit as ending:
+        if isinstance(ending.code, str):
+            print(ending.code, file=sys.stderr)
+            status = 1
+        else:
+            status = ending.code or 0
+    finally:
+        atexit._run_exitfuncs()
+    if os.getpid() != parent:
+        print("a child ran on as its parent", file=sys.stderr)
+    elif left := descriptors() - before:
+        print(f"left open: {left}", file=sys.stderr)
+    return status
+
+
+def descriptors() -> set[str]:
+    """Return the open descriptors, and the one that it takes to ask."""
+    return set(os.listdir("/dev/fd"))

@@ -1,0 +1,143 @@
+"""What strace saw becomes the steps of a recording."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from record import strace_log
+from record.interpret import Interpreter, comparable
+
+from tests.harness import handmade
+
+if TYPE_CHECKING:
+    from ipcdocs.recording.model import Step
+
+# The machinery's own test: the pages do not need it to be built.
+pytestmark = pytest.mark.slow
+PARENT = """\
+1.0 stat("@line:10", 0x7ff) = -1 ENOENT (No such file or directory)
+1.1 pipe2([3<pipe:[7]>, 4<pipe:[7]>], O_CLOEXEC) = 0
+1.2 clone(child_stack=NULL, flags=SIGCHLD) = 20
+1.3 close(4<pipe:[7]>) = 0
+2.0 read(3<pipe:[7]>, "ab", 64) = 2
+4.0 exit_group(0) = ?
+"""
+CHILD = """\
+{when} write(4<pipe:[7]>, "ab", 2) = 2
+5.0 exit_group(0) = ?
+"""
+
+
+def steps(*traces: str) -> list[Step]:
+    """Return the steps of processes, of which the first forks the second."""
+    traced = [
+        strace_log.Traced(pid, "", list(strace_log.parse(trace)))
+        for pid, trace in zip((10, 20), traces, strict=False)
+    ]
+    interpreter = Interpreter(traced)
+    interpreter.run()
+    return interpreter.steps
+
+
+@pytest.mark.parametrize(("when", "waited"), [("1.9", False), ("2.1", True)])
+def test_who_began_to_read_before_the_other_wrote_has_waited(
+    when: str, *, waited: bool
+) -> None:
+    found = steps(PARENT, CHILD.format(when=when))
+    (write,) = [i for i, step in enumerate(found) if step.call == "write"]
+    (read,) = [step for step in found if step.call == "read"]
+    assert (read.after, read.waited) == ([write], waited)
+    assert [step.waited for step in found].count(True) == waited
+
+
+RESTARTED = PARENT.replace(
+    "2.0 read",
+    "1.4 read(3<pipe:[7]>, 0x7ff, 64) = ? ERESTARTSYS (To be restarted)\n"
+    "1.5 --- SIGINT {si_signo=SIGINT, si_code=SI_USER} ---\n"
+    "2.0 read",
+)
+
+
+def test_a_signal_interrupts_the_call_that_is_made_again() -> None:
+    found = steps(RESTARTED, CHILD.format(when="2.1"))
+    own = [step for step in found if step.process == 0]
+    assert [step.call for step in own[3:]] == [
+        *("close", "SIGINT", "read", "exit"),
+    ]
+    signal, read = own[4:6]
+    assert (signal.waited, signal.detail) == (True, "read(3)")
+    assert (read.waited, read.detail) == (True, "")
+
+
+def test_a_signal_that_interrupts_nothing_says_so() -> None:
+    trace = PARENT.replace("2.0", "1.4 --- SIGINT {si_signo=SIGINT} ---\n2.0")
+    found = steps(trace, CHILD.format(when="2.1"))
+    (signal,) = [step for step in found if step.call == "SIGINT"]
+    assert (signal.waited, signal.detail) == (False, "")
+
+
+@pytest.mark.parametrize(
+    ("read", "after"), [('"", 64) = 0', ["close"]), ('"ab", 64) = 2', [])]
+)
+def test_only_the_end_comes_after_a_close(read: str, after: list[str]) -> None:
+    """What was written by a call that is not known comes after nothing."""
+    trace = PARENT.replace('"ab", 64) = 2', read)
+    found = steps(trace, "1.9 close(4<pipe:[7]>) = 0\n5.0 exit_group(0) = ?\n")
+    (step,) = [step for step in found if step.call == "read"]
+    assert [found[cause].call for cause in step.after] == after
+
+
+def test_an_empty_datagram_comes_after_the_one_who_sent_it() -> None:
+    trace = """\
+1.0 stat("@line:10", 0x7ff) = -1 ENOENT (No such file or directory)
+1.1 socketpair(AF_UNIX, SOCK_DGRAM, 0, [3<socket:[7]>, 4<socket:[8]>]) = 0
+1.2 sendto(3<socket:[7]>, "", 0, 0, NULL, 0) = 0
+1.3 recvfrom(4<socket:[8]>, "", 64, 0, NULL, NULL) = 0
+1.4 exit_group(0) = ?
+"""
+    found = steps(trace)
+    (step,) = [step for step in found if step.call == "recvfrom"]
+    assert [found[cause].call for cause in step.after] == ["sendto"]
+    assert step.take == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("number", "same"),
+    [
+        (6, True),  # the read of what a child has just written
+        (20, False),  # the accept of a client that began later
+        (22, True),  # the wait for more from this client
+    ],
+)
+def test_who_waited_for_a_program_to_start_is_compared(
+    number: int, *, same: bool
+) -> None:
+    changed = list(handmade.STEPS)
+    changed[number] = replace(changed[number], waited=False)
+    other = replace(handmade.RUN, steps=changed)
+    assert (comparable(other) == comparable(handmade.RUN)) is same
+
+
+def test_a_signal_kills() -> None:
+    trace = PARENT.replace(
+        "4.0 exit_group(0) = ?",
+        "3.9 --- SIGINT {si_signo=SIGINT, si_code=SI_KERNEL} ---\n"
+        "4.0 +++ killed by SIGINT +++",
+    )
+    found = steps(trace, CHILD.format(when="1.9"))
+    *_, signal, killed = [step for step in found if step.process == 0]
+    assert (signal.call, killed.call) == ("SIGINT", "killed")
+    assert killed.detail == "SIGINT"
+    assert killed.table == dict.fromkeys((0, 1, 2, 3))
+
+
+def test_another_descriptor_is_for_the_same() -> None:
+    trace = PARENT.replace(
+        "1.3 close(4<pipe:[7]>) = 0",
+        "1.3 fcntl(4<pipe:[7]>, F_GETFL) = 1\n"
+        "1.4 fcntl(4<pipe:[7]>, F_DUPFD_CLOEXEC, 0) = 5<pipe:[7]>",
+    )
+    (step,) = [step for step in steps(trace) if step.call == "dup"]
+    assert (step.fd, step.detail, step.table) == (4, "5", {5: step.on})

@@ -1,0 +1,138 @@
+"""What a program leaves, and that it does not end, is noticed and told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.harness import running
+from tests.harness.running import (
+    ExitReport,
+    LeftBehindError,
+    RunningProgram,
+    Status,
+    assert_idle,
+    assert_tells,
+    fault_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.slow
+
+
+def finish(action: Callable[[], object]) -> ExitReport:
+    with RunningProgram(action) as program:
+        return program.finish()
+
+
+def test_a_descriptor_left_open_is_told() -> None:
+    assert "left open" in finish(os.pipe).err
+
+
+def test_a_child_that_runs_on_is_told() -> None:
+    def fork_and_wait() -> None:
+        if child := os.fork():
+            os.waitpid(child, 0)
+
+    ended = finish(fork_and_wait)
+    assert ended == (0, "", "a child ran on as its parent\n")
+
+
+def test_a_child_left_behind_is_told() -> None:
+    def fork_and_end() -> None:
+        if not os.fork():
+            time.sleep(0.05)
+            os._exit(0)
+
+    if sys.platform != "linux":
+        pytest.skip("an orphan goes to process 1")
+    with pytest.raises(LeftBehindError, match="did not wait for its children"):
+        finish(fork_and_end)
+
+
+def test_a_traceback_is_on_standard_error() -> None:
+    def fail() -> None:
+        raise LookupError("a mistake")
+
+    status, out, err = finish(fail)
+    assert (status, out) == (1, "")
+    assert err.endswith("LookupError: a mistake\n")
+
+
+def test_what_sys_exit_is_given_is_told() -> None:
+    assert finish(lambda: sys.exit("why")) == (1, "", "why\n")
+    assert finish(lambda: sys.exit(3)) == (3, "", "")
+
+
+def test_a_program_that_does_not_end_tells_where_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(running, "DEADLINE", 0.2)
+    with RunningProgram(signal.pause, name="waiter") as program:
+        with pytest.raises(TimeoutError) as late:
+            program.finish()
+        expected = "waiter: waited 0.2 s for its end"
+        assert str(late.value).startswith(expected)
+        if sys.platform == "linux":
+            assert f"process {program.pid}, the parent, waits" in str(
+                late.value
+            )
+
+
+def test_a_line_that_does_not_come_is_told() -> None:
+    def write() -> None:
+        print("half", end="")
+
+    with RunningProgram(write, name="writer") as program:
+        with pytest.raises(EOFError, match="writer closed its standard out"):
+            program.line()
+        program.finish()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+def test_a_busy_program_is_not_idle() -> None:
+    def nap() -> None:
+        while True:
+            time.sleep(0.0001)
+
+    with (
+        RunningProgram(nap) as program,
+        pytest.raises(pytest.fail.Exception, match="was to wait, but got"),
+    ):
+        assert_idle(program.pid)
+
+
+ENDED = ExitReport(Status(1), "out", "pipe: why\n")
+
+
+def test_an_end_as_expected_has_no_fault() -> None:
+    assert fault_of(ENDED, r"pipe: .+\n") == ""
+    assert fault_of(ENDED, r"pipe: .+\n", out="out") == ""
+
+
+@pytest.mark.parametrize(
+    ("told", "status", "out"),
+    [
+        (r"pipe: .+", 1, None),  # a newline more
+        (r".+\n", 0, None),
+        (r".+\n", -1, None),
+        (r".+\n", 1, ""),
+    ],
+)
+def test_another_end_than_expected_is_told(
+    told: str, status: int, out: str | None
+) -> None:
+    with pytest.raises(pytest.fail.Exception, match="otherwise than it sho"):
+        assert_tells(ENDED, told, status=status, out=out)
+
+
+def test_a_status_has_words() -> None:
+    assert repr(Status(2)) == "status 2"
+    assert repr(Status(-9)) == "killed by SIGKILL"

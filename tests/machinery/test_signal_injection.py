@@ -1,0 +1,177 @@
+"""Faults and signals come where and when a test says, and once."""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+
+from tests.harness.catalogue import FILES, FORKING, source
+from tests.harness.running import RunningProgram, main_of
+from tests.harness.signal_injection.checkpoints import (
+    Checkpoint,
+    next_descriptor,
+    watch_checkpoints,
+)
+from tests.harness.signal_injection.inject import (
+    Effect,
+    effect_of,
+    inject,
+    reach_checkpoints,
+)
+from tests.harness.signal_injection.scenarios import (
+    BASELINE,
+    Fault,
+    Scenario,
+    arranged,
+    scenarios_of,
+)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("scenario", "words"),
+    [
+        (BASELINE, "nothing else happens"),
+        (Scenario(fault=Fault.BAD_ARGUMENTS), "it is given wrong arguments"),
+        (Scenario("os.read", Fault.FAIL), "os.read() fails once"),
+        (
+            Scenario("os.read", Fault.WOULD_BLOCK, in_child=True),
+            "os.read() in a child would block once",
+        ),
+        (
+            Scenario("os.fork", Fault.KILL_CHILD, in_child=True),
+            "each child is killed once its work is done",
+        ),
+    ],
+)
+def test_a_scenario_has_words(scenario: Scenario, words: str) -> None:
+    assert str(scenario) == words
+
+
+def test_scenarios_are_all_different() -> None:
+    for program in FORKING:
+        scenarios = [*scenarios_of(program, child=True)]
+        assert len({*scenarios}) == len(scenarios) > 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [(Fault.FAIL, OSError), (Fault.WOULD_BLOCK, BlockingIOError)],
+)
+def test_a_call_fails_once(
+    monkeypatch: pytest.MonkeyPatch, fault: Fault, error: type[OSError]
+) -> None:
+    monkeypatch.setattr(os, "getppid", parent := os.getppid)
+    with arranged(Scenario("os.getppid", fault)):
+        with pytest.raises(error):
+            os.getppid()
+        assert os.getppid() == parent()
+
+
+def test_no_call_fails_after_its_scenario(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "getppid", parent := os.getppid)
+    with arranged(Scenario("os.getppid", Fault.FAIL)):
+        pass
+    assert os.getppid() == parent()
+
+
+def test_a_call_fails_in_the_child_alone() -> None:
+    def call() -> str:
+        try:
+            os.getppid()
+        except OSError:
+            return "fails"
+        return "works"
+
+    def fork_and_call() -> None:
+        with arranged(Scenario("os.getppid", Fault.FAIL, in_child=True)):
+            child = os.fork()
+            if child == 0:
+                print("child:", call(), flush=True)
+                os._exit(0)
+            os.waitpid(child, 0)
+            print("parent:", call())
+
+    with RunningProgram(fork_and_call) as running:
+        out = "child: fails\nparent: works\n"
+        assert running.finish() == (0, out, "")
+
+
+def test_what_a_signal_does_is_found_out() -> None:
+    def try_each() -> None:
+        number = signal.SIGHUP
+        print(effect_of(number).name, effect_of(signal.SIGINT).name)
+        for handler in (signal.SIG_IGN, lambda *_: None):
+            signal.signal(number, handler)
+            print(effect_of(number).name)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+        print(effect_of(number).name)
+
+    with RunningProgram(try_each) as running:
+        out = "KILLS RAISES\nIGNORED\nCALLS\nWAITS\n"
+        assert running.finish() == (0, out, "")
+
+
+def line_of(program: str, text: str) -> int:
+    """Return the number of the line that begins with *text*."""
+    lines = [line.strip() for line in source(program).splitlines()]
+    (number,) = (n for n, line in enumerate(lines, 1) if line.startswith(text))
+    return number
+
+
+def test_a_checkpoint_tells_who_is_where_with_what() -> None:
+    def run() -> None:
+        show = partial(print, flush=True)
+        watch_checkpoints(str(FILES["pipe"]), show)
+        main_of("pipe")()
+
+    with RunningProgram(run) as running:
+        status, out, err = running.finish()
+    assert (status, err) == (0, "")
+    called = (
+        line_of("pipe", "write_and_exit(source, sink"),
+        line_of("pipe", 'print(f"-->'),
+    )
+    writing = line_of("pipe", "sink.write(data)"), *called
+    # Of the pipe the child has closed the end that it does not use: the first.
+    assert str(Checkpoint(child=True, lines=writing, descriptor=0)) in out
+    assert str(Checkpoint(child=False, lines=writing, descriptor=0)) not in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_comes_at_its_checkpoint(number: int) -> None:
+    reading = line_of("pipe", "received = source.read()")
+    for arrivals in reach_checkpoints(
+        "pipe", child=False, scenarios=[BASELINE]
+    ):
+        if arrivals[0].checkpoint.lines[0] == reading:
+            break
+    assert arrivals[0].effects[signal.SIGTERM] is Effect.KILLS
+    assert arrivals[0].without_signal.status == 0
+    arrival, ended = inject("pipe", arrivals, number)
+    assert arrival is arrivals[0]
+    assert ended
+    assert ended.status == -number
+
+
+def test_a_checkpoint_that_is_not_reached_is_told() -> None:
+    arrivals = reach_checkpoints("pipe", child=False, scenarios=[BASELINE])[0]
+    nowhere = Checkpoint(child=False, lines=(0,), descriptor=0)
+    never = arrivals[0]._replace(checkpoint=nowhere)
+    assert inject("pipe", [never], signal.SIGTERM) == (never, None)
+    again = inject("pipe", [never, arrivals[0]], signal.SIGTERM)
+    assert again[0] is arrivals[0]
+    assert again[1]
+
+
+def test_threads_do_not_count_each_others_descriptors() -> None:
+    with ThreadPoolExecutor(2) as threads:
+        asked = [threads.submit(next_descriptor) for _ in range(4000)]
+        assert len({one.result() for one in asked}) == 1

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import os
+import signal
+
+from ipc_examples.pipe import receive_from_child
+from tests.harness.catalogue import FILES, source
+from tests.harness.running import (
+    RunningProgram,
+    act_in_child,
+    assert_tells,
+    error_line,
+    kill_self,
+    main_of,
+)
+from tests.harness.signal_injection.checkpoints import (
+    Checkpoint,
+    watch_checkpoints,
+)
+
+CONSTANTS = {
+    "MESSAGE": b"Bright star, would I were steadfast as thou art . . .\0"
+}
+
+
+def test_prints_what_the_child_wrote() -> None:
+    line = "-->Bright star, would I were steadfast as thou art . . .\n"
+    with RunningProgram("pipe") as running:
+        assert running.finish() == (0, line, "")
+
+
+def test_receives_more_than_a_pipe_holds() -> None:
+    size = 1_000_000
+    with RunningProgram(
+        lambda: print(len(receive_from_child(bytes(size))))
+    ) as pipe:
+        assert pipe.finish() == (0, f"{size}\n", "")
+
+
+def test_receives_nothing() -> None:
+    with RunningProgram(lambda: print(receive_from_child(b""))) as pipe:
+        assert pipe.finish() == (0, "b''\n", "")
+
+
+def test_shows_each_message_on_a_line() -> None:
+    replace = {"MESSAGE": b"one\0\x1b[2J\0\0four\0"}
+    with RunningProgram("pipe", replace=replace) as running:
+        out = "-->one\n-->\\x1b[2J\n-->\n-->four\n"
+        assert running.finish() == (0, out, "")
+
+
+def test_a_child_that_still_writes_does_not_outlive_its_parent() -> None:
+    reading = source("pipe").partition("source.read()")[0].count("\n") + 1
+
+    def terminate(checkpoint: Checkpoint) -> None:
+        if checkpoint.lines[0] == reading:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def run() -> None:
+        watch_checkpoints(str(FILES["pipe"]), terminate)
+        main_of("pipe", MESSAGE=bytes(1_000_000))()  # more than a pipe holds
+
+    with RunningProgram(run, name="pipe") as running:
+        ended = running.finish()
+    told = r"pipe: child: BrokenPipeError\(32, 'Broken pipe'\)\n"
+    assert_tells(ended, told, status=-signal.SIGTERM, out="")
+
+
+def test_reports_a_childs_mistake() -> None:
+    with RunningProgram("pipe", replace={"MESSAGE": "no bytes"}) as running:
+        ended = running.finish()
+    told = (
+        r"pipe: child: TypeError\(.*\)\npipe: the child ended with status 1\n"
+    )
+    assert_tells(ended, told, out="")
+
+
+def test_names_the_signal_that_ended_the_child() -> None:
+    told = error_line("pipe", replace={"os.fork": act_in_child(kill_self)})
+    assert told == "pipe: the child ended with status -9\n"

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ipc_examples.unix_stream_connect import send
+from tests.harness.peers import peer_of, received_by
+from tests.harness.running import RunningProgram
+
+pytestmark = pytest.mark.usefixtures("empty_directory")
+CONSTANTS = {"MESSAGE": b"Half a league, half a league . . .\0"}
+HELP = """\
+usage: unix_stream_connect.py [-h] PATH
+
+Send one message.
+
+positional arguments:
+  PATH
+
+options:
+  -h, --help  show this help message and exit
+"""
+
+
+def test_sends_all_of_much() -> None:
+    message = bytes(1_000_000)
+    with (
+        peer_of("unix_stream_connect") as (peer, [path]),
+        RunningProgram(lambda: send(path, message)) as running,
+    ):
+        assert received_by(peer) == message
+        assert running.finish() == (0, "", "")
+
+
+def test_reports_a_peer_that_breaks_off() -> None:
+    much = {"MESSAGE": bytes(10_000_000)}
+    with (
+        peer_of("unix_stream_connect") as (peer, [path]),
+        RunningProgram("unix_stream_connect", path, replace=much) as running,
+    ):
+        peer.accept()[0].close()
+        status, out, err = running.finish()
+    assert (status, out) == (1, "")
+    assert re.fullmatch(
+        r"unix_stream_connect: .*(Broken pipe|Connection reset by peer)\n", err
+    )

@@ -1,0 +1,365 @@
+"""Each classic mistake has a program that makes it, and one that does not."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import difflib
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ipcdocs.transcript import syntax
+from tests.harness import markdown_blocks, run_and_report
+
+PAGE = "reference/mistakes.md"
+FOLDERS = {path.name: path for path in markdown_blocks.DOCS.glob("mistakes/*")}
+LINES = range(10, 41)
+CHANGES = 12  # lines, the docstring's two included
+STRICT = [sys.executable, "-I", "-X", "dev", "-W", "error"]
+every_mistake = pytest.mark.parametrize("name", sorted(FOLDERS))
+PROGRAMS = sorted(markdown_blocks.DOCS.glob("mistakes/*/*.py"))
+RUN_AND_REPORT = Path(run_and_report.__file__)
+DEADLINE = 30  # seconds
+# A program that a shell has started in the background would ignore ^C.
+INTERRUPTIBLE = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def of(programs: list[Path]) -> pytest.MarkDecorator:
+    """Return what runs a test for each of some programs."""
+    names = [f"{path.parent.name}-{path.stem}" for path in programs]
+    return pytest.mark.parametrize("program", programs, ids=names)
+
+
+def sections() -> list[str]:
+    """Return the sections of the page."""
+    text = (markdown_blocks.DOCS / PAGE).read_text("utf-8")
+    return re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]
+
+
+def section_of(name: str) -> str:
+    """Return the section about a mistake."""
+    (found,) = (text for text in sections() if f"mistakes/{name}/" in text)
+    return found
+
+
+def transcripts_of(name: str) -> list[syntax.Transcript]:
+    """Return the transcripts of a section."""
+    return [
+        syntax.parse(block.text)
+        for block in markdown_blocks.blocks_of(section_of(name))
+        if block.name == "{transcript}"
+    ]
+
+
+def texts(run: syntax.Transcript) -> list[str]:
+    """Return what a transcript shows, line by line."""
+    return [line.text for _, line in run.lines()]
+
+
+HANGS = [
+    name
+    for name in sorted(FOLDERS)
+    for text in sections()
+    if f"mistakes/{name}/" in text and "$ timeout " in text
+]
+HANGING = [FOLDERS[name] / "broken.py" for name in HANGS]
+
+
+def test_there_is_a_section_for_each() -> None:
+    assert FOLDERS
+    assert len(sections()) == len(FOLDERS)
+
+
+@every_mistake
+class TestMistake:
+    def test_has_two_programs(self, name: str) -> None:
+        names = {path.name for path in FOLDERS[name].iterdir()}
+        assert names - {"__pycache__"} == {"broken.py", "fixed.py"}
+
+    def test_both_are_shown(self, name: str) -> None:
+        broken, fixed = (
+            f"../mistakes/{name}/{file}" for file in ("broken.py", "fixed.py")
+        )
+        assert [
+            (block.info, block.text.strip())
+            for block in markdown_blocks.blocks_of(section_of(name))
+            if block.name == "{literalinclude}"
+        ] == [
+            (f"{{literalinclude}} {broken}", ":class: broken"),
+            (f"{{literalinclude}} {fixed}", f":diff: {broken}"),
+        ]
+
+    def test_both_are_run(self, name: str) -> None:
+        runs = transcripts_of(name)
+        assert {run.folder for run in runs} == {f"mistakes/{name}"}
+        commands = [
+            "\n".join(
+                line.text
+                for _, line in run.lines()
+                if line.kind is syntax.Kind.COMMAND
+            )
+            for run in runs
+        ]
+        assert ["python broken.py" in text for text in commands] == [
+            True,
+            False,
+        ]
+        assert ["python fixed.py" in text for text in commands] == [
+            False,
+            True,
+        ]
+
+    def test_the_runs_differ(self, name: str) -> None:
+        broken, fixed = map(texts, transcripts_of(name))
+        assert fixed != [text.replace("broken", "fixed") for text in broken]
+
+    def test_is_explained_in_a_chapter(self, name: str) -> None:
+        section = section_of(name)
+        title = section.partition("\n")[0].removeprefix("## ").lower()
+        here = re.sub(r"[^\w -]", "", title).replace(" ", "-")
+        (chapter,) = re.findall(r"\]\(\.\./(tutorial/.+\.md)#.+\)", section)
+        text = (markdown_blocks.DOCS / chapter).read_text("utf-8")
+        assert f"](../{PAGE}#{here})" in text
+
+    def test_programs_differ_little(self, name: str) -> None:
+        broken, fixed = (
+            (FOLDERS[name] / file).read_text("utf-8").splitlines()
+            for file in ("broken.py", "fixed.py")
+        )
+        changed = [
+            line for line in difflib.ndiff(broken, fixed) if line[0] in "+-"
+        ]
+        assert 2 < len(changed) <= CHANGES
+
+
+def run(
+    *command: str | Path, folder: Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command without a terminal; errors go where the output goes."""
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        text=True,
+        timeout=DEADLINE,
+    )
+
+
+def cure(name: str) -> set[int]:
+    """Return the numbers of the lines that only a fixed program has."""
+    broken, fixed = (
+        (FOLDERS[name] / file).read_text("utf-8").splitlines()
+        for file in ("broken.py", "fixed.py")
+    )
+    matcher = difflib.SequenceMatcher(None, broken, fixed, autojunk=False)
+    return {
+        number
+        for kind, _, _, begin, end in matcher.get_opcodes()
+        if kind != "equal"
+        for number in range(begin + 1, end + 1)
+    }
+
+
+def watched(
+    program: str, folder: Path
+) -> tuple[str, dict[str, object], list[int]]:
+    """Run a program; return its output, what it has left, and lines not run.
+
+    Of its children only those are told that did not end with the status 0.
+    """
+    done = run(*STRICT, RUN_AND_REPORT, "report", program, folder=folder)
+    assert "Warning" not in done.stdout
+    assert (done.returncode != 0) == ("Traceback" in done.stdout)
+    left = json.loads((folder / "report").read_text())
+    left["children"] = sorted({*left["children"]} - {0})
+    left["files"] = sorted({*os.listdir(folder)} - {program, "report"})
+    missed: list[int] = left.pop("missed")
+    return done.stdout, left, missed
+
+
+def shown_of(program: Path) -> tuple[list[str], syntax.Transcript]:
+    """Return the output that the page shows of a program, and where."""
+    (shown,) = (
+        each
+        for each in transcripts_of(program.parent.name)
+        if any(
+            f"python {program.name}" in line.text for _, line in each.lines()
+        )
+    )
+    lines = [line for _, line in shown.lines()]
+    output = itertools.takewhile(
+        lambda line: line.kind is syntax.Kind.OUTPUT, lines[1:]
+    )
+    return [line.text for line in output], shown
+
+
+def compare(program: Path, output: str) -> None:
+    """Compare an output with what the page shows of the program."""
+    expected, shown = shown_of(program)
+    lines = output.splitlines()
+    if next(shown.lines())[1].text.endswith("| tail -1"):
+        del lines[:-1]
+    for i, (line, sample) in enumerate(zip(lines, expected, strict=False)):
+        parts = shown.split(sample)
+        parts[::2] = map(re.escape, parts[::2])
+        parts[1::2] = [shown.varying[part] for part in parts[1::2]]
+        if re.fullmatch("".join(parts), line):
+            lines[i] = sample
+    assert lines == expected, output
+
+
+NOTHING: dict[str, object] = {
+    "descriptors": [],
+    "children": [],
+    "forgotten": 0,
+    "files": [],
+}
+# What the page says that a program leaves, or how its children end.
+LEAVES: dict[str, dict[str, object]] = {
+    "closed_by_exec/broken.py": {"children": [1]},
+    "ignored_sigpipe/broken.py": {"children": [1]},
+    "ignored_sigpipe/fixed.py": {"children": [-signal.SIGPIPE]},
+    "silent_client/fixed.py": {"children": [-signal.SIGTERM]},
+    "stale_socket/broken.py": {"files": ["socket"]},
+    "zombie/broken.py": {"forgotten": 3},
+}
+
+
+@pytest.mark.slow
+@of([path for path in PROGRAMS if path not in HANGING])
+def test_without_a_terminal_it_runs_its_cure_and_leaves_nothing(
+    program: Path, tmp_path: Path
+) -> None:
+    shutil.copy(program, tmp_path)
+    output, left, missed = watched(program.name, tmp_path)
+    compare(program, output)
+    leaves = LEAVES.get(f"{program.parent.name}/{program.name}", {})
+    assert left == NOTHING | leaves
+    if program.stem == "fixed":
+        assert not cure(program.parent.name) & {*missed}, "not run"
+
+
+@pytest.mark.slow
+@of(HANGING)
+def test_a_hang_ends_by_one_signal_and_leaves_nothing(
+    program: Path, tmp_path: Path
+) -> None:
+    """Whoever else lives on has the output open, so its end does not come."""
+    shutil.copy(program, tmp_path)
+    begun, _ = shown_of(program)
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, *STRICT, program.name],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        text=True,
+    ) as hanging:
+        assert hanging.stdout
+        try:
+            for line in begun:
+                assert hanging.stdout.readline() == f"{line}\n"
+            hanging.send_signal(signal.SIGINT)
+            rest, _ = hanging.communicate(timeout=DEADLINE)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"after ^C {program} or a child of it lives on")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(hanging.pid, signal.SIGKILL)
+    assert rest.endswith("KeyboardInterrupt\n")
+    assert "Warning" not in rest
+
+
+# Without what the page says to be the cause, nothing hangs.
+CAUSES = {
+    "silent_client": (
+        'print("asked"',
+        'silent.close(); print("asked"',
+        "asked\nb'who goes there?'\n",
+    ),
+    "two_full_pipes": (
+        "100_000",
+        "10",
+        "writing 110 bytes\n110 of 110 bytes came back\n",
+    ),
+    "unclosed_end": (
+        "while ",
+        "os.dup2(reader, writer)\nwhile ",
+        "b'Bright star'\nthe end\n",
+    ),
+}
+
+
+@pytest.mark.slow
+@of(HANGING)
+def test_a_hang_has_no_other_cause(program: Path, tmp_path: Path) -> None:
+    cause, other, output = CAUSES[program.parent.name]
+    text = program.read_text("utf-8")
+    assert text.count(cause) == 1
+    (tmp_path / "other.py").write_text(text.replace(cause, other), "utf-8")
+    leaves = LEAVES.get(f"{program.parent.name}/fixed.py", {})
+    shown, left, _ = watched("other.py", tmp_path)
+    assert (shown, left) == (output, NOTHING | leaves)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stem", ["broken", "fixed"])
+def test_a_child_that_cannot_become_another_program_leaves(
+    stem: str, tmp_path: Path
+) -> None:
+    program = FOLDERS["ignored_sigpipe"] / f"{stem}.py"
+    shutil.copy(program, tmp_path)
+    nowhere = {"PATH": str(tmp_path)}  # there is no program yes
+    done = run(*STRICT, program.name, folder=tmp_path, env=nowhere)
+    assert done.stdout == "b''\nyes ended with 127\n"
+
+
+@pytest.mark.parametrize("name", HANGS)
+def test_a_hang_is_shown_to_begin(name: str) -> None:
+    broken, fixed = map(texts, transcripts_of(name))
+    assert broken[-2:] == ["echo $?", "124"]
+    begun = broken[1:-2]
+    assert begun
+    assert begun == fixed[1 : len(begun) + 1] != fixed[1:]
+
+
+@of(PROGRAMS)
+class TestProgram:
+    def test_is_short(self, program: Path) -> None:
+        assert len(program.read_text("utf-8").splitlines()) in LINES
+
+    def test_says_whether_it_is_broken(self, program: Path) -> None:
+        first = str(ast.get_docstring(ast.parse(program.read_text("utf-8"))))
+        assert re.match(r"(Broken: )?[^\W_][^:]*\.", first)
+        assert first.startswith("Broken: ") == (program.name == "broken.py")
+
+    def test_imports_the_standard_library_only(self, program: Path) -> None:
+        imports = {
+            name.partition(".")[0]
+            for node in ast.walk(ast.parse(program.read_text("utf-8")))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for name in (
+                [str(node.module)]
+                if isinstance(node, ast.ImportFrom)
+                else [alias.name for alias in node.names]
+            )
+        }
+        assert imports <= sys.stdlib_module_names

@@ -1,0 +1,107 @@
+"""Whatever a chapter mentions that can go wrong has its place in the index."""
+
+from __future__ import annotations
+
+import doctest
+import errno
+import os
+import re
+import runpy
+import sys
+
+import pytest
+
+from tests.harness import markdown_blocks
+
+SYMPTOMS = (markdown_blocks.DOCS / "reference" / "symptoms.md").read_text(
+    "utf-8"
+)
+INDEX, *GROUPS = SYMPTOMS.split("\n## ")
+ENTRIES = dict(
+    entry.split("\n", 1)
+    for group in GROUPS
+    for entry in group.split("\n### ")[1:]
+)
+CHAPTERS = "".join(
+    file.read_text("utf-8")
+    for file in sorted(markdown_blocks.DOCS.glob("tutorial/*.md"))
+)
+NAMES = "|".join(sorted(errno.errorcode.values()))
+MENTIONED = sorted(
+    set(re.findall(rf"\b(?:{NAMES})\b|\[Errno -?\d+\]", CHAPTERS))
+    | set(re.findall(r"\b[A-Z]\w+(?:Error|Warning)\b", CHAPTERS))
+)
+# What a program of the tutorial raises itself, and what names them all.
+GENERAL = {"ConnectionError", "IncompleteReadError", "OSError", "ValueError"}
+NO_TEXT = "**No text.** "
+every_entry = pytest.mark.parametrize("heading", ENTRIES)
+
+
+def anchor(heading: str) -> str:
+    """Return the name of a heading in links, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def about(heading: str) -> str:
+    """Return what an entry says before its example."""
+    return ENTRIES[heading].partition("```")[0].strip()
+
+
+def printed(heading: str) -> str:
+    """Return what the example of an entry prints, as the build checks."""
+    return "".join(
+        example.want
+        for block in markdown_blocks.blocks_of(ENTRIES[heading])
+        if block.name == "{doctest}"
+        for example in doctest.DocTestParser().get_examples(block.text)
+    )
+
+
+@pytest.mark.parametrize("name", sorted({*MENTIONED} - GENERAL))
+def test_what_a_chapter_mentions_has_an_entry(name: str) -> None:
+    whole = rf"(?<!\w){re.escape(name)}(?!\w)"
+    assert any(
+        re.search(whole, f"{heading}\n{about(heading)}") for heading in ENTRIES
+    )
+
+
+def test_there_are_enough_symptoms() -> None:
+    assert len(ENTRIES) >= 25
+
+
+@every_entry
+def test_the_example_prints_what_is_looked_for(heading: str) -> None:
+    text = ".*".join(map(re.escape, heading.split(" … ")))
+    silent = about(heading).startswith(NO_TEXT)
+    assert bool(re.search(text, printed(heading))) != silent
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the texts are Linux's")
+@every_entry
+def test_the_number_the_name_and_the_text_are_of_one_error(
+    heading: str,
+) -> None:
+    for number, name in re.findall(
+        r"`\[Errno (\d+)\]`, `(\w+)`", ENTRIES[heading]
+    ):
+        assert getattr(errno, name) == int(number)
+        assert os.strerror(int(number)) == heading
+
+
+def test_the_build_compares_what_exceptions_say() -> None:
+    settings = runpy.run_path(str(markdown_blocks.DOCS / "conf.py"))
+    flags = settings["doctest_default_flags"]
+    assert not flags & doctest.IGNORE_EXCEPTION_DETAIL
+
+
+@every_entry
+def test_an_entry_is_whole(heading: str) -> None:
+    assert f"| [{heading}](#{anchor(heading)}) |" in INDEX
+    assert about(heading)
+    assert printed(heading)
+    for part in "\n**Cause.** ", "\n**Cure.** ", "](../tutorial/":
+        assert part in ENTRIES[heading]
+
+
+def test_the_table_leads_to_entries_alone() -> None:
+    assert set(re.findall(r"\| \[(.+?)\]\(#", INDEX)) == set(ENTRIES)
