@@ -67,8 +67,8 @@ def pytest_assertrepr_compare(
     expected = right if isinstance(right, tuple) else (right,)
     return [
         "a program ended otherwise than it should",
-        f"came:     {in_words(came)}",
-        f"expected: {in_words(expected)}",
+        *f"came:     {in_words(came)}".splitlines(),
+        *f"expected: {in_words(expected)}".splitlines(),
     ]
 
 

@@ -155,6 +155,31 @@ class TestSelectsFalseAlarms:
         with listener, pytest.raises(InterruptedError, match=r"^False$"):
             module.serve(listener)
 
+    def test_the_server_closes_all_however_it_ends(
+        self, program: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        module = module_of(program)
+        real = selectors.DefaultSelector.select
+
+        def select(
+            selector: selectors.DefaultSelector, *_: object
+        ) -> list[tuple[selectors.SelectorKey, int]]:
+            if len(selector.get_map()) > 1:
+                raise InterruptedError("it failed")
+            return real(selector, DEADLINE)
+
+        monkeypatch.setattr(selectors.DefaultSelector, "select", select)
+        with (
+            module.listener_at(LOOPBACK) as listener,
+            socket.create_connection(listener.getsockname()) as client,
+        ):
+            client.settimeout(DEADLINE)
+            with pytest.raises(InterruptedError) as held:
+                module.serve(listener)
+            assert client.recv(1) == b"", "a client's socket stays open"
+            assert listener.fileno() == -1
+            assert held.value.args == ("it failed",)
+
     def test_a_connection_cannot_make_the_server_wait(
         self, program: str
     ) -> None:

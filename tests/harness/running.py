@@ -193,13 +193,30 @@ class RunningProgram:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object = None, *_: object) -> None:
+        if kind:
+            self.tell_the_rest()
         for stream in (self.out, self.err):
             stream.close()
         # Somebody may be left, after a failed test.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self.reap()
+
+    def tell_the_rest(self) -> None:
+        """Add to the story what a test that fails has not looked at."""
+        for stream in (self.out, self.err):
+            while not stream.ended and is_readable(stream.descriptor):
+                stream.fill()
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        with contextlib.suppress(ChildProcessError):  # it was waited for
+            if found := os.waitid(os.P_PID, self.pid, options):
+                exited = found.si_code == os.CLD_EXITED
+                status = found.si_status if exited else -found.si_status
+                told = f"it had ended when the test failed: {Status(status)!r}"
+                self.story.append(told)
+        if self.out.pending or self.err.pending:
+            self.story.append(self.output_so_far())
 
     def line(self) -> str:
         """Return the next line of standard output."""
@@ -211,16 +228,26 @@ class RunningProgram:
 
     def signal(self, number: int) -> None:
         """Send SIGINT to all, as ^C does; any other to the parent alone."""
-        wait_until_blocked(self.pid)
+        __tracebackhide__ = True
+        self.wait_until_blocked()
         let_save(self.pid, number)
         everybody = number == signal.SIGINT
         whom = "all of its processes" if everybody else "the parent"
         self.story.append(f"{signal_name(number)} was sent to {whom}")
         (os.killpg if everybody else os.kill)(self.pid, number)
 
+    def wait_until_blocked(self) -> None:
+        """Wait until the parent waits in a system call, or has ended."""
+        __tracebackhide__ = True
+        try:
+            wait_until_blocked(self.pid)
+        except TimeoutError:
+            raise TimeoutError(self.who_runs("it to wait")) from None
+
     def interrupt(self) -> ExitReport:
         """Press ^C once nothing is left to do, and wait for the end."""
         __tracebackhide__ = True
+        self.wait_until_blocked()
         assert_idle(self.pid)
         self.signal(signal.SIGINT)
         return self.finish()
@@ -280,10 +307,7 @@ class RunningProgram:
         """Return that *what* was awaited in vain, and why that may be."""
 
         def read_errors() -> bytes:
-            while (
-                not self.err.ended
-                and select.select([self.err.descriptor], [], [], 0.2)[0]
-            ):
+            while not self.err.ended and is_readable(self.err.descriptor):
                 self.err.fill()
             found, self.err.pending = self.err.pending, b""
             return found
@@ -308,6 +332,11 @@ class RunningProgram:
                 seconds[pid] = usage.ru_utime + usage.ru_stime
         except ChildProcessError:
             return seconds
+
+
+def is_readable(descriptor: int) -> bool:
+    """Return whether something can be read, now or in a moment."""
+    return bool(select.select([descriptor], [], [], 0.2)[0])
 
 
 def outcome_of(
@@ -505,6 +534,7 @@ def wait_until_blocked(pid: int) -> None:
     Python runs a handler between two of its instructions. A signal that comes
     after the last one before a call that waits is noticed after the call.
     """
+    __tracebackhide__ = True
     deadline = time.monotonic() + DEADLINE
     while sys.platform == "linux":
         with open(f"/proc/{pid}/stat") as stat:
@@ -523,6 +553,12 @@ def assert_idle(pid: int) -> None:
     """See that a process waits, and does not run even once for a while."""
     __tracebackhide__ = True
     wait_until_blocked(pid)
+    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    with contextlib.suppress(ChildProcessError):  # it is not ours
+        if ended := os.waitid(os.P_PID, pid, options):
+            exited = ended.si_code == os.CLD_EXITED
+            status = Status(ended.si_status if exited else -ended.si_status)
+            pytest.fail(f"process {pid} was to wait, but has ended: {status}")
     before = times_run(pid)
     for _ in range(5):  # each takes the system half a millisecond at least
         os.waitpid(os.posix_spawnp("true", ["true"], os.environ), 0)

@@ -207,13 +207,13 @@ class TestClientThatDoesNotRead:
             peer.setblocking(False)
             wanted = EVENT_READ
             most = 0
-            while wanted & EVENT_READ:
+            while wanted & EVENT_READ and most < 2 * LIMIT:
                 with contextlib.suppress(BlockingIOError):
                     peer.send(MUCH)
                 wanted = move_data(client, wanted)
                 most = max(most, len(client.unsent))
-            assert wanted == EVENT_WRITE
             assert LIMIT <= most < LIMIT + BUFFER_SIZE
+            assert wanted == EVENT_WRITE
 
     @pytest.mark.parametrize(
         ("waiting", "wanted"),
@@ -307,6 +307,11 @@ def fill(client: socket.socket, server: Server) -> int:
                 start = sent % len(MUCH)
                 sent += client.send(MUCH[start : start + 100_000])
                 full = False
+                if sent > len(MUCH):
+                    pytest.fail(
+                        f"{NAME} took {sent} bytes from a client that reads "
+                        f"nothing; LIMIT is {LIMIT}"
+                    )
     client.settimeout(DEADLINE)
     return sent
 

@@ -87,7 +87,10 @@ def test_no_other_threads_child_can_inherit_it(
     monkeypatch.setattr(os, "set_inheritable", look_and_set)
     send_descriptor(pair[0], 0)
     os.close(receive_descriptor(pair[1]))
-    assert flags == [fcntl.FD_CLOEXEC]
+    assert flags == [fcntl.FD_CLOEXEC], (
+        "recvmsg() gave a descriptor that stays open on exec: "
+        "another thread's child could have inherited it"
+    )
 
 
 def test_it_is_closed_on_exec_where_the_system_needs_a_second_call(

@@ -138,9 +138,9 @@ def test_a_size_must_be_believable(head: bytes) -> None:
     why = exactly(f"no size: {head!r}")
     with stream_of(head) as stream:
         with pytest.raises(ConnectionError, match=why):
-            size_of_next(stream)
+            pytest.fail(f"it believed a size of {size_of_next(stream)} bytes")
         with pytest.raises(ConnectionError, match=why):
-            take(stream)
+            pytest.fail(f"it took {take(stream)!r}, whatever its size")
 
 
 @pytest.mark.parametrize("head", [b"\0", b"\0\0\0"])
