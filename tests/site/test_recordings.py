@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from dataclasses import fields, replace
+from pprint import pformat
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,7 +43,16 @@ def test_recording_is_what_happens_today(name: str) -> None:
         today = recorder.record(*RECORDED[name])
     except strace_log.Unrecordable as reason:
         pytest.skip(str(reason))
-    assert comparable(load(name)) == comparable(today)
+    was, now = (pformat(comparable(it)) for it in (load(name), today))
+    if was != now:
+        changed = difflib.unified_diff(
+            was.splitlines(),
+            now.splitlines(),
+            "recorded",
+            "today",
+            lineterm="",
+        )
+        pytest.fail("\n".join([f"{name}:", *changed]), pytrace=False)
 
 
 @pytest.mark.parametrize("name", RECORDED)

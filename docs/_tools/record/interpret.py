@@ -543,10 +543,10 @@ def comparable(recording: Recording) -> object:
     """Return what two recordings of the same behaviour have in common.
 
     That is what each process did in turn, and what made it possible: not the
-    order between processes, nor when a signal came, nor which of several
-    closed the end of which a reader saw the end, nor for which of several
-    children it was waited first. Who had to wait is compared only where it was
-    for a program that had yet to be started.
+    order between processes, nor when a signal came or at which line it killed,
+    nor which of several closed the end of which a reader saw the end, nor for
+    which of several children it was waited first. Who had to wait is compared
+    only where it was for a program that had yet to be started.
     """
     order: list[list[int]] = [[] for _ in recording.processes]
     for number, step in enumerate(recording.steps):
@@ -569,7 +569,7 @@ def comparable(recording: Recording) -> object:
     steps = [
         [
             (
-                step.line,
+                None if step.call == "killed" else step.line,
                 step.call,
                 step.fd,
                 end(step.on),
