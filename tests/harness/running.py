@@ -208,13 +208,9 @@ class RunningProgram:
         for stream in (self.out, self.err):
             while not stream.ended and is_readable(stream.descriptor):
                 stream.fill()
-        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        with contextlib.suppress(ChildProcessError):  # it was waited for
-            if found := os.waitid(os.P_PID, self.pid, options):
-                exited = found.si_code == os.CLD_EXITED
-                status = found.si_status if exited else -found.si_status
-                told = f"it had ended when the test failed: {Status(status)!r}"
-                self.story.append(told)
+        if (status := status_if_ended(self.pid)) is not None:
+            told = f"it had ended when the test failed: {status!r}"
+            self.story.append(told)
         if self.out.pending or self.err.pending:
             self.story.append(self.output_so_far())
 
@@ -549,16 +545,25 @@ def wait_until_blocked(pid: int) -> None:
         os.sched_yield()
 
 
+def status_if_ended(pid: int) -> Status | None:
+    """Return how a child ended, without taking that from who waits for it.
+
+    :returns: None if it has not ended, was waited for, or is not ours
+    """
+    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    with contextlib.suppress(ChildProcessError):
+        if ended := os.waitid(os.P_PID, pid, options):
+            exited = ended.si_code == os.CLD_EXITED
+            return Status(ended.si_status if exited else -ended.si_status)
+    return None
+
+
 def assert_idle(pid: int) -> None:
     """See that a process waits, and does not run even once for a while."""
     __tracebackhide__ = True
     wait_until_blocked(pid)
-    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
-    with contextlib.suppress(ChildProcessError):  # it is not ours
-        if ended := os.waitid(os.P_PID, pid, options):
-            exited = ended.si_code == os.CLD_EXITED
-            status = Status(ended.si_status if exited else -ended.si_status)
-            pytest.fail(f"process {pid} was to wait, but has ended: {status}")
+    if (status := status_if_ended(pid)) is not None:
+        pytest.fail(f"process {pid} was to wait, but has ended: {status!r}")
     before = times_run(pid)
     for _ in range(5):  # each takes the system half a millisecond at least
         os.waitpid(os.posix_spawnp("true", ["true"], os.environ), 0)

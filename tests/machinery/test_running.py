@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.harness import running
+from tests.harness.process_states import STORIES
 from tests.harness.running import (
     ExitReport,
     LeftBehindError,
@@ -55,6 +56,36 @@ def test_a_child_left_behind_is_told() -> None:
         pytest.skip("an orphan goes to process 1")
     with pytest.raises(LeftBehindError, match="did not wait for its children"):
         finish(fork_and_end)
+
+
+def until_it_has_ended(program: RunningProgram) -> None:
+    os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
+
+
+def test_one_who_was_to_wait_and_has_ended_is_told() -> None:
+    with RunningProgram(lambda: signal.raise_signal(signal.SIGKILL)) as one:
+        until_it_has_ended(one)
+        with pytest.raises(pytest.fail.Exception, match="killed by SIGKILL"):
+            assert_idle(one.pid)
+        one.finish()
+
+
+def test_what_a_failed_test_has_not_looked_at_is_told() -> None:
+    def speak_and_end() -> None:
+        print("the last words")
+        sys.exit(3)
+
+    def fail() -> None:
+        with RunningProgram(speak_and_end) as program:
+            until_it_has_ended(program)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
+    assert STORIES[-1][1:] == [
+        "it had ended when the test failed: status 3",
+        "not yet read: stdout 'the last words\\n', stderr ''",
+    ]
 
 
 def test_a_traceback_is_on_standard_error() -> None:
