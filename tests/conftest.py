@@ -32,6 +32,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def control_c_is_not_ignored() -> None:
+    """A script starts so what is to run in the background; we hand it on."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def no_colours() -> Iterator[None]:
     """Let argparse print plain text: Python 3.14 can be asked for colours."""
     with pytest.MonkeyPatch.context() as patch:
