@@ -544,14 +544,19 @@ def comparable(recording: Recording) -> object:
 
     That is what each process did in turn, and what made it possible: not the
     order between processes, nor when a signal came or at which line it killed,
-    nor which of several closed the end of which a reader saw the end, nor for
-    which of several children it was waited first. Who had to wait is compared
-    only where it was for a program that had yet to be started.
+    nor whether the call that it interrupted had begun, nor which of several
+    closed the end of which a reader saw the end, nor for which of several
+    children it was waited first. Who had to wait is compared only where it was
+    for a program that had yet to be started.
     """
     order: list[list[int]] = [[] for _ in recording.processes]
     for number, step in enumerate(recording.steps):
         if not step.call.startswith("SIG"):
-            order[step.process].append(number)
+            own = order[step.process]
+            before = recording.steps[own[-1]].error if own else ""
+            if (step.call, before) == ("killed", "EINTR"):
+                own.pop()
+            own.append(number)
     order = [[*waits_by_child(recording, numbers)] for numbers in order]
     place = {
         number: (process, index)
