@@ -49,19 +49,26 @@ ONE_WORD_OF_EACH_COLOUR = """() => {
     seen.add(colour);
   }
 }"""
-# What reaches beyond the screen and is not inside something that scrolls.
+# What reaches beyond the screen and is not inside something that scrolls. What
+# is folded has no layout, or that of before: it is unfolded for the question.
 TOO_WIDE = """() => {
   const article = document.querySelector("article");
-  const {scrollWidth} = document.documentElement;
-  if (scrollWidth > innerWidth) return [`the page: ${scrollWidth}`];
   const scrolls = (element) => element !== article && (
     ["auto", "scroll", "hidden"].includes(getComputedStyle(element).overflowX)
     || scrolls(element.parentElement)
   );
-  return [...article.querySelectorAll("*")].filter((element) => {
+  const reachesBeyond = (element) => {
     const {right, width} = element.getBoundingClientRect();
     return width && right > innerWidth + 1 && !scrolls(element.parentElement);
-  }).map((element) => element.outerHTML.slice(0, 100));
+  };
+  const folded = article.querySelectorAll("details:not([open])");
+  folded.forEach((details) => { details.open = true; });
+  const {scrollWidth} = document.documentElement;
+  const wide = scrollWidth > innerWidth ? [`the page: ${scrollWidth}`]
+    : [...article.querySelectorAll("*")].filter(reachesBeyond)
+      .map((element) => element.outerHTML.slice(0, 100));
+  folded.forEach((details) => { details.open = false; });
+  return wide;
 }"""
 # What should be read, and is not shown; a reader can unfold details.
 HIDDEN = """() => [...document.querySelectorAll(
