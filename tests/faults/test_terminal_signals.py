@@ -35,6 +35,7 @@ from tests.harness.running import (
     Status,
     main_of,
     shown,
+    wait_until_blocked,
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
@@ -155,6 +156,8 @@ def await_waiting(program: str, terminal: Terminal) -> None:
         terminal.press(lines)
         terminal.expect(lines.replace("\n", "\r\n").encode())  # their echo
     terminal.expect(rb"\r\n")
+    for pid, *_ in members(terminal.pid, session=True):
+        wait_until_blocked(pid)
 
 
 @fault("^C in a shell's loop")
