@@ -92,7 +92,7 @@ def test_options() -> None:
 
 
 def test_folder() -> None:
-    read = syntax.parse(":folder: mistakes/zombie\n$ ls")
+    read = syntax.parse(":folder: pitfalls/zombie\n$ ls")
     assert [file.name for file in read.programs()] == ["broken.py", "fixed.py"]
     read = syntax.parse(":folder: ipc_examples\n$ ls")
     assert {file.stem for file in read.programs()} == set(PROGRAMS)
@@ -161,8 +161,8 @@ def test_malformed(text: str, line: int, message: str) -> None:
         "$ (sleep 0.1 &)\n$",
         "$ printf '\\303\\251\\n'\né",
         "$ sh -c 'kill -9 $$'\nKilled",
-        ":folder: mistakes/zombie\n$ ls\nbroken.py  fixed.py",
-        ":folder: mistakes/zombie\n$ rm fixed.py; echo >broken.py",
+        ":folder: pitfalls/zombie\n$ ls\nbroken.py  fixed.py",
+        ":folder: pitfalls/zombie\n$ rm fixed.py; echo >broken.py",
     ],
 )
 def test_transcript_runs_as_shown(text: str) -> None:
@@ -239,7 +239,7 @@ def test_python_is_found_under_another_name(
         ),
         ("$ exec true\na", 2, "has ended"),
         ("$ touch b a", 1, "left behind: a, b"),
-        (":folder: mistakes/zombie\n$ touch a", 2, "left behind: a$"),
+        (":folder: pitfalls/zombie\n$ touch a", 2, "left behind: a$"),
         (":varying: 1=\\d+\n$ echo a\n1", 3, "something else(?s:.*)-1\n[+]a"),
         (":varying: 1=\\d+\n$ echo 7; echo 8\n1\n1", 4, "(?s)-7\n[+]8"),
         (":varying: 1=[^a]+\n$ echo; echo b\n1", 3, "something else"),

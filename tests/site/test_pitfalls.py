@@ -21,12 +21,12 @@ from ipcdocs.transcript import syntax
 from tests.harness import markdown_blocks, run_and_report
 
 PAGE = "reference/mistakes.md"
-FOLDERS = {path.name: path for path in markdown_blocks.DOCS.glob("mistakes/*")}
+FOLDERS = {path.name: path for path in markdown_blocks.DOCS.glob("pitfalls/*")}
 LINES = range(10, 41)
 CHANGES = 12  # lines, the docstring's two included
 STRICT = [sys.executable, "-I", "-X", "dev", "-W", "error"]
-every_mistake = pytest.mark.parametrize("name", sorted(FOLDERS))
-PROGRAMS = sorted(markdown_blocks.DOCS.glob("mistakes/*/*.py"))
+every_pitfall = pytest.mark.parametrize("name", sorted(FOLDERS))
+PROGRAMS = sorted(markdown_blocks.DOCS.glob("pitfalls/*/*.py"))
 RUN_AND_REPORT = Path(run_and_report.__file__)
 DEADLINE = 30  # seconds
 # A program that a shell has started in the background would ignore ^C.
@@ -51,7 +51,7 @@ def sections() -> list[str]:
 
 def section_of(name: str) -> str:
     """Return the section about a mistake."""
-    (found,) = (text for text in sections() if f"mistakes/{name}/" in text)
+    (found,) = (text for text in sections() if f"pitfalls/{name}/" in text)
     return found
 
 
@@ -73,7 +73,7 @@ HANGS = [
     name
     for name in sorted(FOLDERS)
     for text in sections()
-    if f"mistakes/{name}/" in text and "$ timeout " in text
+    if f"pitfalls/{name}/" in text and "$ timeout " in text
 ]
 HANGING = [FOLDERS[name] / "broken.py" for name in HANGS]
 
@@ -83,15 +83,15 @@ def test_there_is_a_section_for_each() -> None:
     assert len(sections()) == len(FOLDERS)
 
 
-@every_mistake
-class TestMistake:
+@every_pitfall
+class TestPitfall:
     def test_has_two_programs(self, name: str) -> None:
         names = {path.name for path in FOLDERS[name].iterdir()}
         assert names - {"__pycache__"} == {"broken.py", "fixed.py"}
 
     def test_both_are_shown(self, name: str) -> None:
         broken, fixed = (
-            f"../mistakes/{name}/{file}" for file in ("broken.py", "fixed.py")
+            f"../pitfalls/{name}/{file}" for file in ("broken.py", "fixed.py")
         )
         assert [
             (block.info, block.text.strip())
@@ -104,7 +104,7 @@ class TestMistake:
 
     def test_both_are_run(self, name: str) -> None:
         runs = transcripts_of(name)
-        assert {run.folder for run in runs} == {f"mistakes/{name}"}
+        assert {run.folder for run in runs} == {f"pitfalls/{name}"}
         commands = [
             "\n".join(
                 line.text
