@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import socket
 import sys
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from record import recorder, strace_log, trace_lines
 from record.interpret import Interpreter
+from record.snapshot import snapshot
 
 from ipcdocs.recording import model
-from tests.harness import markdown_blocks, pseudo_terminals
+from ipcdocs.recording.model import Step
+from tests.harness import handmade, markdown_blocks, pseudo_terminals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.slow
+OTHER: dict[type, Callable[[Any], object]] = {
+    bool: lambda value: not value,
+    dict: lambda table: {number + 1: end for number, end in table.items()},
+    int: lambda number: number + 1,
+    list: lambda steps: steps[:-1],
+    str: lambda text: f"{text}x",
+    tuple: lambda end: (end[0], 1 - end[1]),
+}
 RUN = "$ python -m ipc_examples.fork\n"
 
 
@@ -130,6 +142,64 @@ def test_a_recording_that_tells_the_same_stays(
     file.write_text(replace(made, steps=made.steps[:-1]).dump())
     assert record(monkeypatch, shown) == 0
     assert len(model.load(file).steps) == len(made.steps)
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_snapshot_is_of_the_recording_beside_it(
+    monkeypatch: pytest.MonkeyPatch, file: Path, shown: str
+) -> None:
+    assert record(monkeypatch, shown) == 0
+    made = model.load(file)
+    text = file.with_suffix(".txt").read_text("utf-8")
+    assert text == snapshot(made)
+    made.steps[-1].waited = not made.steps[-1].waited  # it tells the same
+    file.write_text(made.dump())
+    assert record(monkeypatch, shown) == 0
+    assert (
+        file.with_suffix(".txt").read_text("utf-8") == snapshot(made) != text
+    )
+
+
+def test_a_snapshot_has_a_part_for_each_process() -> None:
+    parent, child, client = snapshot(handmade.RUN).split("\n\n")
+    assert parent.startswith("""\
+parent, serve.py
+ 1  line 3    start: 0 1 2 = terminal
+ 2  line 10   pipe: 3 = pipe[0]; 4 = pipe[1]
+ 3  line 11   fork: process child
+ 4  line 12   close 4 = pipe[1]: 4 = nothing
+ 5  line 13   read 3 = pipe[0]: takes b'a' of b'ab' in pipe[0]; after child 2;\
+ waited
+ 6  line 14   SIGINT: read(3); waited
+ 7  line 14   read 3 = pipe[0]: fails with EINTR
+""")
+    assert (
+        child
+        == """\
+child, serve.py
+ 1  line 20   close 3 = pipe[0]: 3 = nothing
+ 2  line 21   write 4 = pipe[1]: b'ab'; to pipe[0]
+ 3  line 22   execve: cat -n; 4 = nothing
+ 4            SIGTERM
+ 5            killed: SIGTERM; 0 1 2 = nothing"""
+    )
+    assert client.startswith("client, client.py\n 1  line 4    start: ")
+
+
+@pytest.mark.parametrize("member", [each.name for each in fields(Step)])
+def test_a_snapshot_shows_each_member_of_a_step(member: str) -> None:
+    changed = 0
+    for number, step in enumerate(handmade.STEPS):
+        if (value := getattr(step, member)) in (None, [], {}):
+            continue
+        other: dict[str, Any] = {member: OTHER[type(value)](value)}
+        steps = [*handmade.STEPS]
+        steps[number] = replace(step, **other)
+        with contextlib.suppress(LookupError, ValueError):  # no recording
+            made = snapshot(replace(handmade.RUN, steps=steps))
+            assert made != snapshot(handmade.RUN), step
+        changed += 1
+    assert changed
 
 
 @pytest.mark.parametrize(
