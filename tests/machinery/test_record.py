@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from record import recorder, strace_log, trace_lines
-from record.interpret import Interpreter
+from record.interpret import Interpreter, NotUnderstoodError
 from record.snapshot import snapshot
 
 from ipcdocs.recording import model
@@ -330,6 +330,40 @@ def test_what_an_import_does_is_left_out(
     finally:
         sys.setprofile(None)
     assert said == ["quiet", "quiet", "loud", "loud"]
+
+
+def test_a_fifo_is_a_pipe_with_a_name() -> None:
+    made = interpret(
+        "1",
+        'mknodat(AT_FDCWD</tmp>, "fifo", S_IFIFO|0666) = 0',
+        'openat(AT_FDCWD</tmp>, "fifo", O_RDONLY|O_NONBLOCK) = 3</tmp/fifo>',
+        'openat(AT_FDCWD</tmp>, "fifo", O_WRONLY) = 4</tmp/fifo>',
+        'unlinkat(AT_FDCWD</tmp>, "fifo", 0) = 0',
+        'write(4</tmp/fifo (deleted)>, "one", 3) = 3',
+        'read(3</tmp/fifo (deleted)>, "one", 64) = 3',
+    )
+    *_, read = made.steps
+    assert made.objects == ["terminal", "fifo"]
+    assert [(step.call, step.table) for step in made.steps[1:]] == [
+        ("mkfifo", {}),
+        ("openat", {3: (1, 0)}),
+        ("openat", {4: (1, 1)}),
+        ("unlink", {}),
+        ("write", {}),
+        ("read", {}),
+    ]
+    assert (read.take, read.data, read.after) == ((1, 0), "one", [5])
+
+
+def test_what_a_recording_cannot_tell_is_refused() -> None:
+    opened = 'openat(AT_FDCWD</tmp>, "file", {}) = 3</tmp/file>'
+    used = 'read(3</tmp/file>, "one", 64) = 3'
+    assert (
+        len(interpret("1", opened.format("O_CREAT|O_RDWR"), used).steps) == 1
+    )
+    refused = r"line 1: read\(3</tmp/file>, .*\): a recording cannot tell what"
+    with pytest.raises(NotUnderstoodError, match=refused):
+        interpret("1", opened.format("O_RDONLY"), used)
 
 
 def test_what_is_left_out_may_be_nested() -> None:

@@ -43,6 +43,10 @@ EPOLL_DATA = re.compile(r"data=(\{.*?\}|\w+)")
 ADDRESS = re.compile(r'htons\((?P<port>\d+)\)|sun_path=@?"(?P<path>.*?)"')
 
 
+class NotUnderstoodError(Exception):
+    """A program does what no recording can show yet."""
+
+
 class Sent(NamedTuple):
     """What waits in a queue: by which step, how long, and what came along."""
 
@@ -91,6 +95,7 @@ class Interpreter:
         self.urgent: dict[End, int] = {}
         self.gone: dict[End, int] = {}
         self.ended: dict[int, int] = {}
+        self.files: set[str] = set()  # that were made, as strace shows them
         self.watched: dict[tuple[End | None, str], str] = {}
 
     def new(self, kind: str) -> int:
@@ -134,12 +139,28 @@ class Interpreter:
             step.fd = call.descriptors[0]
             step.on = table.get(step.fd)
             if step.on is None:
+                self.see_why_unknown(call)
                 return False
         if call.name.startswith("SIG"):
             self.interrupt(step)
             return True
         handler = getattr(self, f"on_{call.name}", None)
         return handler is not None and handler(step, call) is not False
+
+    def see_why_unknown(self, call: Call) -> None:
+        """Refuse a call that a reader would miss.
+
+        :raises NotUnderstoodError: if the program itself uses a descriptor of
+            which it is not known what it stands for, nor that it is a file
+        """
+        used = call.arguments
+        of_file = any(used.startswith(file) for file in self.files)
+        if call.line is not None and call.name != "close" and not of_file:
+            raise NotUnderstoodError(
+                f"line {call.line}: {call.name}({used:.60}): a recording "
+                "cannot tell what this descriptor stands for. Let a method of "
+                "docs/_tools/record/interpret.py open it, as on_pipe() does"
+            )
 
     def interrupt(self, step: Step) -> None:
         """Say what a signal interrupts, if a call had to wait."""
@@ -275,12 +296,31 @@ class Interpreter:
         if call.result is not None:
             self.open(step, call.result, (new, 0), call)
 
+    def on_mkfifo(self, step: Step, call: Call) -> None:
+        step.detail = call.strings[0].decode()
+        if not step.error:
+            new = self.new("fifo")
+            self.bound[step.detail] = (new, 0)
+            self.peers[new, 1] = (new, 0)
+
     def on_openat(self, step: Step, call: Call) -> bool:
-        if "O_TMPFILE" not in call.arguments or call.result is None:
+        end = self.opened(call)
+        if end is None or call.result is None:
+            if "O_CREAT" in call.arguments:
+                self.files.add(f"{call.result}{call.rest.rstrip('>')}")
             return False  # a module's file, or the like
         step.fd = step.on = None
-        self.open(step, call.result, (self.new("file"), 0), call)
+        self.open(step, call.result, end, call)
         return True
+
+    def opened(self, call: Call) -> End | None:
+        """Return what is opened: a file without a name, or a FIFO's end."""
+        if "O_TMPFILE" in call.arguments:
+            return self.new("file"), 0
+        end = self.bound.get(call.strings[0].decode())
+        if end and self.objects[end[0]] == "fifo":
+            return end[0], int("O_WRONLY" in call.arguments)
+        return None
 
     def on_unlink(self, step: Step, call: Call) -> bool:
         step.detail = call.strings[0].decode()

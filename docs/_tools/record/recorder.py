@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from ipcdocs.recording import model
 from ipcdocs.transcript import syntax
 from record import strace_log
-from record.interpret import Interpreter, comparable
+from record.interpret import Interpreter, NotUnderstoodError, comparable
 from record.snapshot import snapshot
 from tests.harness import markdown_blocks, pseudo_terminals
 
@@ -107,6 +107,7 @@ def main() -> int:
         try:
             made = record(*found[name])
         except (
+            NotUnderstoodError,
             strace_log.Unrecordable,
             pseudo_terminals.TranscriptMismatch,
         ) as error:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ipcdocs.recording.canvas import CHARACTER, Drawing
-from ipcdocs.recording.model import ENDING
+from ipcdocs.recording.model import ENDING, ONE_WAY
 from ipcdocs.recording.prose import (
     READING,
     WITH_DETAIL,
@@ -219,7 +219,7 @@ class _Tables:
         """Draw in which direction data can go by a descriptor."""
         here, there = (self.left, y), (self.right, self.places[end])
         reads, writes = True, True
-        if self.recording.objects[end[0]] == "pipe":
+        if self.recording.objects[end[0]] in ONE_WAY:
             reads, writes = end[1] == 0, end[1] == 1
         if reads:
             self.drawing.arrow("data", there, here)

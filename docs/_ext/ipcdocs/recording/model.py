@@ -15,7 +15,7 @@
     nothing.
 ``objects``
     For each thing that a descriptor may stand for its kind: terminal, file,
-    pipe, pair, socket, datagram, listener, connection or poll.
+    pipe, fifo, pair, socket, datagram, listener, connection or poll.
 ``steps``
     What happened, in the order in which it took effect.
 
@@ -31,8 +31,9 @@ A step has these members; those that are empty are left out:
     ``killed``, its end by the signal in ``detail``.
 ``fd``, ``on``
     The descriptor that was used, and the end that it stood for. An **end** is
-    a pair: the number of an object, and 0 or 1. A pipe is read from at 0 and
-    written to at 1. Of a connection the client has 0, the server 1.
+    a pair: the number of an object, and 0 or 1. A pipe, or a FIFO, is read
+    from at 0 and written to at 1. Of a connection the client has 0, the server
+    1.
 ``detail``
     What else is worth saying: the peer, the program, the status.
 ``data``
@@ -71,6 +72,7 @@ KINDS = (
     "terminal",
     "file",
     "pipe",
+    "fifo",
     "pair",
     "socket",
     "datagram",
@@ -79,6 +81,7 @@ KINDS = (
     "poll",
 )
 KEEPS_BOUNDARIES = ("datagram",)  # between messages
+ONE_WAY = ("pipe", "fifo")  # read from at 0, written to at 1
 ORDINALS = ("first", "second", "third")
 STEP = re.compile(
     r"the (?:(?P<process>.+)'s )?"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ipcdocs.recording.model import ENDING
+from ipcdocs.recording.model import ENDING, ONE_WAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 NAMES = {
     "datagram": "datagram socket",
+    "fifo": "FIFO",
     "pair": "socket pair",
     "poll": "epoll",
 }
 SIDES = {
     "connection": ("client's end", "server's end"),
     "datagram": ("one end", "other end"),
+    "fifo": ("read end", "write end"),
     "pair": ("one end", "other end"),
     "pipe": ("read end", "write end"),
 }
@@ -37,6 +39,7 @@ CLAUSES = {
     "exit": "ends",
     "killed": "dies of the signal",
     "dup": "makes another descriptor for the same",
+    "mkfifo": "makes a pipe with the name {detail}",
     "kill": "sends a signal to {child}",
     "bind": "binds it to {detail}",
     "connect": "asks for {detail}",
@@ -116,7 +119,7 @@ class Words:
 
     def queue(self, end: End) -> str:
         """Name the place where data wait until they are read at an end."""
-        if self.recording.objects[end[0]] == "pipe":
+        if self.recording.objects[end[0]] in ONE_WAY:
             return f"in the {self.objects[end[0]]}"
         return f"at the {self.end(end)}"
 
