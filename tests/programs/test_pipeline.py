@@ -16,17 +16,6 @@ from tests.harness.running import RunningProgram, main_of, wait_until_blocked
 from tests.harness.signal_injection.checkpoints import STOPPING
 
 NAME = "pipeline"
-HELP = """\
-usage: pipeline.py [-h] PROG PROG
-
-Run PROG1 | PROG2.
-
-positional arguments:
-  PROG
-
-options:
-  -h, --help  show this help message and exit
-"""
 PASSED_ON = [signal.SIGTERM, signal.SIGHUP]
 
 

@@ -31,17 +31,6 @@ CONSTANTS = {
     "WARM_UP": 1,
     "TIMEOUT": struct.pack("ll", 10, 0),
 }
-HELP = """\
-usage: round_trips.py [-h] [COUNT]
-
-Time five channels.
-
-positional arguments:
-  COUNT
-
-options:
-  -h, --help  show this help message and exit
-"""
 SOON = struct.pack("ll", 0, 50_000)
 # What an orphan says when nothing has come for so long.
 WAITED = rf"({NAME}: child: BlockingIOError\(.*\)\n)?"

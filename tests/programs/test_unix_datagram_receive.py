@@ -11,17 +11,6 @@ from tests.harness.running import RunningProgram, assert_tells, main_of
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 NAME = "unix_datagram_receive"
-HELP = """\
-usage: unix_datagram_receive.py [-h] [PATH]
-
-Receive one datagram.
-
-positional arguments:
-  PATH
-
-options:
-  -h, --help  show this help message and exit
-"""
 
 
 def test_the_name_goes_when_an_exception_passes() -> None:

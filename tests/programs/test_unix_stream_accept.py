@@ -14,17 +14,6 @@ from tests.harness.running import RunningProgram, assert_tells
 pytestmark = pytest.mark.usefixtures("empty_directory")
 NAME = "unix_stream_accept"
 CONSTANTS = {"BUFFER_SIZE": 16384, "RETRY_DELAY": 1.0}
-HELP = """\
-usage: unix_stream_accept.py [-h] [PATH]
-
-Print what clients send.
-
-positional arguments:
-  PATH
-
-options:
-  -h, --help  show this help message and exit
-"""
 
 
 def test_the_name_goes_when_an_exception_passes() -> None:
