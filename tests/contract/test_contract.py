@@ -18,7 +18,9 @@ import tokenize
 from typing import TYPE_CHECKING
 
 import pytest
+from record import recorder
 
+from ipcdocs.recording import model
 from tests.harness.catalogue import (
     ECHOING,
     FILES,
@@ -166,11 +168,13 @@ class TestName:
 
 
 class TestPlaces:
+    """A program has a test, a page, and a transcript that is recorded."""
+
     @every_program
     def test_has_its_own_tests(self, program: str) -> None:
         test = f"tests/programs/test_{program}.py"
         if not (ROOT / test).exists():
-            pytest.fail(f"{test} is missing", pytrace=False)
+            ask_for(f"{test} is missing: copy that of a program that is close")
 
     @every_program
     def test_has_a_page(self, program: str) -> None:
@@ -180,11 +184,43 @@ class TestPlaces:
         )
         pages = (ROOT / "docs").rglob("*.md")
         if not any(include.search(page.read_text("utf-8")) for page in pages):
-            pytest.fail(
+            ask_for(
                 f"no page below docs includes ipc_examples/{program}.py, "
-                "by literalinclude",
-                pytrace=False,
+                "by literalinclude: write one, or a section of a chapter"
             )
+
+    @every_program
+    def test_has_a_recorded_transcript(self, program: str) -> None:
+        names = recordings_of(program)
+        if not names:
+            ask_for(
+                f"no {{transcript}} below docs runs ipc_examples.{program} "
+                f"and has the option record: write :record: {program} into "
+                f"one, and run nox -s record -- {program}"
+            )
+        for name in names:
+            if not (recorder.RECORDINGS / f"{name}.json").exists():
+                ask_for(
+                    f"docs/recordings/{name}.json is missing: "
+                    f"run nox -s record -- {name}"
+                )
+        runs = [model.load(recorder.RECORDINGS / f"{n}.json") for n in names]
+        assert any(program in run.sources for run in runs)
+
+
+def recordings_of(program: str) -> list[str]:
+    """Return the names of the transcripts that run *program*, if recorded."""
+    command = re.compile(rf"\bipc_examples\.{program}\b")
+    return [
+        name
+        for name, (_, block) in recorder.recorded().items()
+        if command.search(block.text)
+    ]
+
+
+def ask_for(what: str) -> None:
+    """Fail, as something is missing."""
+    pytest.fail(what, pytrace=False)
 
 
 @every_program

@@ -15,7 +15,6 @@ from ipcdocs.recording import diagrams, directives, model
 from ipcdocs.recording.canvas import LOOKS
 from ipcdocs.recording.prose import Words
 from tests.harness import handmade, markdown_blocks, small_sites
-from tests.harness.catalogue import PROGRAMS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,11 +25,6 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def load(name: str) -> model.Recording:
     return model.load(recorder.RECORDINGS / f"{name}.json")
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_every_program_has_a_run(program: str) -> None:
-    assert any(program in load(name).sources for name in NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
