@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import re
 import socket
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ from ipc_examples.datagram_request import ask
 from ipc_examples.peek import packed, take
 from ipc_examples.skeleton import distribute
 from ipc_examples.socketpair import receive_message
-from tests.harness.catalogue import FINISHING, source
+from tests.harness.catalogue import FINISHING, calls_of, source
 from tests.harness.examples import examples
 from tests.harness.peers import (
     DATAGRAM,
@@ -26,6 +28,9 @@ from tests.harness.peers import (
     stop_server,
 )
 from tests.harness.running import DEADLINE, RunningProgram, assert_tells
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 SIZE = 1024  # of the buffers for datagrams
@@ -58,7 +63,7 @@ HARMFUL = re.compile(
     "[\\0-\\t\\v-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069]"
 )
 LETTERS = {"n": "\n", "r": "\r", "t": "\t"}
-Said = tuple[dict[str, object], list[bytes]]
+Sent = tuple[dict[str, object], list[bytes]]
 
 
 def unescaped(text: str) -> bytes:
@@ -93,24 +98,59 @@ def messages_of(data: bytes) -> list[bytes]:
     return data.removesuffix(b"\0").split(b"\0")
 
 
-def said(program: str, data: bytes) -> Said:
-    """Return what makes *program* send *data*, and what it has to show."""
-    text = data.replace(b"\0", b"")  # for those where NUL ends a message
-    urgent, lines = data[-1:] or b"!", data.splitlines()
-    talk = {"FROM_CHILD": text + b"\0", "FROM_PARENT": text[::-1] + b"\0"}
-    by_program: dict[str, Said] = {
-        "out_of_band": (
-            {"URGENT": urgent, "MESSAGE": data},
-            [*messages_of(urgent), *messages_of(data)],
-        ),
-        "pass_descriptor": (
-            {"MESSAGE": data},
-            [message for line in lines for message in messages_of(line)],
-        ),
-        "pipe": ({"MESSAGE": data + b"\0"}, messages_of(data + b"\0")),
-        "socketpair": ({**talk}, [text, text[::-1]]),
+@functools.cache
+def constants_shown(program: str) -> list[str]:
+    """Return the names of the bytes that *program* shows, in their order.
+
+    What it sends is what its module has as a constant.
+    """
+    with RunningProgram(program) as running:
+        shown = messages(running.finish().out)
+    constants = {
+        value.rstrip(b"\0\n"): name
+        for name, value in vars(program_module(program)).items()
+        if name.isupper() and isinstance(value, bytes)
     }
-    return by_program[program]
+    if unknown := [text for text in shown if text not in constants]:
+        pytest.fail(f"{program} shows {unknown}: none of its constants")
+    return [constants[text] for text in shown]
+
+
+def any_sent(program: str, data: bytes) -> Sent:
+    """Return constants for *program* to send, and the messages it has to show.
+
+    The first is made of *data*, the next of the same turned round, each as
+    its own constant is: one byte, or text that a NUL ends.
+    """
+    replace: dict[str, object] = {}
+    expected: list[bytes] = []
+    for name in constants_shown(program):
+        sent = like_constant(program, name, data)
+        replace[name] = sent
+        expected += messages_shown(program, sent)
+        data = data[::-1]
+    return replace, expected
+
+
+def like_constant(program: str, name: str, data: bytes) -> bytes:
+    """Return *data* so that it may stand in the place of a constant."""
+    constant: bytes = getattr(program_module(program), name)
+    if len(constant) == 1:
+        return data[-1:] or b"!"
+    if r'partition(b"\0")' in source(program):  # a NUL ends its messages
+        data = data.replace(b"\0", b"")
+    return data + b"\0" if constant.endswith(b"\0") else data
+
+
+def messages_shown(program: str, sent: bytes) -> list[bytes]:
+    """Return as what messages *program* shows what was sent."""
+    by_line = "splitlines" in {c.split(".")[-1] for c in calls_of(program)}
+    parts = sent.splitlines() if by_line else [sent]
+    return [message for part in parts for message in messages_of(part)]
+
+
+def program_module(program: str) -> ModuleType:
+    return importlib.import_module(f"ipc_examples.{program}")
 
 
 @pytest.mark.fault("any bytes, in any pieces")
@@ -168,7 +208,7 @@ def test_any_child(program: str) -> None:
     @examples(15)
     @given(BYTES)
     def comes_out_whole(data: bytes) -> None:
-        replace, sent = said(program, data)
+        replace, sent = any_sent(program, data)
         with RunningProgram(program, replace=replace) as running:
             status, out, err = running.finish()
         assert (status, err) == (0, "")
@@ -179,7 +219,7 @@ def test_any_child(program: str) -> None:
 
 @pytest.mark.parametrize("program", SHOWING)
 def test_any_child_fits_the_terminals_encoding(program: str) -> None:
-    replace, sent = said(program, "é".encode())
+    replace, sent = any_sent(program, "é".encode())
     with RunningProgram(program, replace=replace, encoding="ascii") as running:
         status, out, err = running.finish()
     assert (status, err) == (0, "")
