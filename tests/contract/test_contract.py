@@ -150,21 +150,36 @@ class TestText:
 class TestName:
     """What the tests find by what a program calls, its name says as well."""
 
-    def test_names_of_receivers(self) -> None:
-        assert programs_named("_receive", "_accept", "_select") == RECEIVING
-
-    def test_names_of_those_that_echo(self) -> None:
-        assert programs_named("_echo") == ECHOING
-
-    def test_names_of_senders(self) -> None:
-        assert programs_named("_send", "_connect") == SENDING
+    @pytest.mark.parametrize(
+        ("endings", "found", "how"),
+        [
+            (("_receive", "_accept", "_select"), RECEIVING, "print -->"),
+            (("_echo",), ECHOING, "bind, and not print -->"),
+            (("_send", "_connect"), SENDING, "connect or send, not bind"),
+        ],
+        ids=["receivers", "echo", "senders"],
+    )
+    def test_does_what_the_end_of_its_name_says(
+        self, endings: tuple[str, ...], found: list[str], how: str
+    ) -> None:
+        if others := {*programs_named(*endings)} - {*found}:
+            pytest.fail(
+                f"{sorted(others)}: what ends in {' or '.join(endings)} has "
+                f"to {how}; tests/harness/catalogue.py finds it by that",
+                pytrace=False,
+            )
 
     @pytest.mark.parametrize("program", SERVING + SENDING)
-    def test_name_tells_domain_and_style(self, program: str) -> None:
-        domain = "unix" if "socket.AF_UNIX" in source(program) else "inet"
+    def test_name_begins_with_family_and_type(self, program: str) -> None:
+        family = "unix" if "socket.AF_UNIX" in source(program) else "inet"
         datagram = "socket.SOCK_DGRAM" in source(program)
-        style = "datagram" if datagram else "stream"
-        assert program.startswith(f"{domain}_{style}_")
+        start = f"{family}_{'datagram' if datagram else 'stream'}_"
+        if not program.startswith(start):
+            pytest.fail(
+                f"{program} needs a peer, or waits for one: let its name "
+                f"begin with {start}",
+                pytrace=False,
+            )
 
 
 class TestPlaces:

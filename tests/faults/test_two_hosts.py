@@ -45,12 +45,11 @@ every = functools.partial(pytest.mark.parametrize, "program")
 
 def sender_to(receiver: str) -> str:
     """Return the program that sends what *receiver* receives."""
-    (sender,) = (
+    return next(
         p
         for p in SENDING
         if p.startswith("inet_") and style_of(p) == style_of(receiver)
     )
-    return sender
 
 
 def fail(reason: str) -> NoReturn:

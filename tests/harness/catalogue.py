@@ -3,13 +3,14 @@
 =================  =========================================================
 FORKING            have children
 EXECUTING          run other programs
-HANDLING           handle a signal that could end them
+HANDLING           handle a signal that could end them, or block it
 WITH_ARGUMENTS     have a command line to parse
 BINDING, REACHING  have a name of their own; call or send to another's
 SERVING            wait for a peer: they bind and do not reach
 RECEIVING          of these, those that show what a peer sends
 ECHOING            of these, those that send it back
 SENDING            need a peer that waits: they reach and do not bind
+NAMING             make a name in the file system: a socket's, a FIFO's
 FINISHING          need nobody: they talk to themselves, or to children
 =================  =========================================================
 """
@@ -56,10 +57,10 @@ def programs_calling(*names: str) -> list[str]:
 
 
 def handles_signals(program: str) -> bool:
-    """Tell whether *program* installs a handler for what can end it."""
+    """Tell whether *program* handles, or blocks, what can end it."""
     others = {"signal.SIGCHLD", "signal.SIGURG"}
     default = {"signal.SIG_DFL", "signal.SIG_IGN"}
-    found = False
+    found = "signal.SIG_BLOCK" in source(program)
     for node in ast.walk(ast.parse(source(program))):
         if isinstance(node, ast.Call) and len(node.args) == 2:
             called, number, handler = map(ast.unparse, (node.func, *node.args))
@@ -79,6 +80,8 @@ SERVING = [p for p in BINDING if p not in REACHING]  # wait for a peer
 RECEIVING = [p for p in SERVING if "-->" in source(p)]  # show what it sends
 ECHOING = [p for p in SERVING if p not in RECEIVING]  # send it back
 SENDING = [p for p in REACHING if p not in BINDING]  # need one that waits
+NAMING = [p for p in SERVING if "socket.AF_UNIX" in source(p)]
+NAMING += programs_calling("mkfifo")
 FINISHING = [p for p in PROGRAMS if p not in SERVING + SENDING]
 
 

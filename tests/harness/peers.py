@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import os
 import re
 import signal
@@ -14,9 +15,10 @@ import pytest
 
 from tests.harness.catalogue import (
     ECHOING,
+    RECEIVING,
     SENDING,
     command_line,
-    programs_named,
+    source,
 )
 from tests.harness.running import DEADLINE, assert_idle
 
@@ -28,15 +30,10 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 
 
-# As the C programs sent them: sizeof(DATA) counts the final NUL.
-WIRE = {
-    "_send": b"The sea is calm tonight, the tide is full . . .\0",
-    "_connect": b"Half a league, half a league . . .\0",
-}
 LONGEST = ("x" * 107, "x" + "ü" * 53)  # 107 bytes each
 # What receives, a datagram or a stream.
-DATAGRAM = programs_named("_datagram_receive")
-STREAM = programs_named("_stream_accept", "_stream_select")
+DATAGRAM = [p for p in RECEIVING if "socket.SOCK_DGRAM" in source(p)]
+STREAM = [p for p in RECEIVING if p not in DATAGRAM]
 
 
 def has_ipv6() -> bool:
@@ -62,7 +59,8 @@ NAMES_UNKNOWN = {"socket.getaddrinfo": unknown_host}
 
 def message_of(sender: str) -> bytes:
     """Return the bytes that *sender* sends."""
-    return next(data for end, data in WIRE.items() if sender.endswith(end))
+    message: bytes = importlib.import_module(f"ipc_examples.{sender}").MESSAGE
+    return message
 
 
 def resolver(*hosts: str) -> dict[str, object]:
