@@ -377,9 +377,9 @@ def lines_not_reached(program: str, reached: list[Arrivals]) -> Iterator[str]:
         if not NOT_REACHED.search(text):
             yield (
                 f"{text}\n  no signal came here, since in no run was this "
-                "line come to.\n  If a call has to fail, is it in CALLS in "
-                "signal_injection/scenarios.py?\n  If only others' peers "
-                "bring it about, add it to NOT_REACHED"
+                "line come to.\n  Each call in CALLS, in signal_injection/"
+                "scenarios.py, fails once: the first time.\n  If only others' "
+                "peers bring the line about, add it to NOT_REACHED"
             )
 
 
