@@ -22,27 +22,27 @@ from record import recorder
 
 from ipcdocs.recording import model
 from tests.harness.catalogue import (
-    ECHOING,
+    ECHO_SERVERS,
     FILES,
-    FINISHING,
     FORKING,
     PROGRAMS,
-    RECEIVING,
+    RECEIVERS,
     ROOT,
-    SENDING,
-    SERVING,
+    SENDERS,
+    SERVERS,
+    STANDALONE,
     WITH_ARGUMENTS,
     command_line,
     documented_command,
     programs_named,
     source,
 )
-from tests.harness.peers import UDP, nobody_for
+from tests.harness.peers import UDP_SENDERS, nobody_for
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
     Status,
-    assert_tells,
+    assert_exit_report,
     outcome_of,
     wait_until_blocked,
 )
@@ -139,11 +139,11 @@ class TestText:
         assert program not in sys.stdlib_module_names
 
     @every_program
-    def test_is_short(self, program: str) -> None:
+    def test_a_program_is_short(self, program: str) -> None:
         assert len(code_lines(program)) <= CODE_LINES
 
     @every_program
-    def test_fits_beside_the_sidebar(self, program: str) -> None:
+    def test_lines_fit_beside_the_sidebar(self, program: str) -> None:
         assert max(map(len, source(program).splitlines())) <= COLUMNS
 
 
@@ -153,9 +153,9 @@ class TestName:
     @pytest.mark.parametrize(
         ("endings", "found", "how"),
         [
-            (("_receive", "_accept", "_select"), RECEIVING, "print -->"),
-            (("_echo",), ECHOING, "bind, and not print -->"),
-            (("_send", "_connect"), SENDING, "connect or send, not bind"),
+            (("_receive", "_accept", "_select"), RECEIVERS, "print -->"),
+            (("_echo",), ECHO_SERVERS, "bind, and not print -->"),
+            (("_send", "_connect"), SENDERS, "connect or send, not bind"),
         ],
         ids=["receivers", "echo", "senders"],
     )
@@ -169,7 +169,7 @@ class TestName:
                 pytrace=False,
             )
 
-    @pytest.mark.parametrize("program", SERVING + SENDING)
+    @pytest.mark.parametrize("program", SERVERS + SENDERS)
     def test_name_begins_with_family_and_type(self, program: str) -> None:
         family = "unix" if "socket.AF_UNIX" in source(program) else "inet"
         datagram = "socket.SOCK_DGRAM" in source(program)
@@ -186,13 +186,13 @@ class TestPlaces:
     """A program has a test, a page, and a transcript that is recorded."""
 
     @every_program
-    def test_has_its_own_tests(self, program: str) -> None:
+    def test_a_program_has_its_own_tests(self, program: str) -> None:
         test = f"tests/programs/test_{program}.py"
         if not (ROOT / test).exists():
             ask_for(f"{test} is missing: copy that of a program that is close")
 
     @every_program
-    def test_has_a_page(self, program: str) -> None:
+    def test_a_page_includes_the_program(self, program: str) -> None:
         include = re.compile(
             rf"^```+\{{literalinclude\}} \S*ipc_examples/{program}\.py$",
             re.MULTILINE,
@@ -205,7 +205,7 @@ class TestPlaces:
             )
 
     @every_program
-    def test_has_a_recorded_transcript(self, program: str) -> None:
+    def test_a_program_has_a_recorded_transcript(self, program: str) -> None:
         names = recordings_of(program)
         if not names:
             ask_for(
@@ -270,7 +270,7 @@ def test_has_a_parser_only_for_arguments(program: str) -> None:
 
 
 @with_arguments
-def test_helps(program: str) -> None:
+def test_help_begins_with_the_usage(program: str) -> None:
     with RunningProgram(program, "--help") as running:
         ended = running.finish()
     assert (ended.status, ended.err) == (0, "")
@@ -298,8 +298,8 @@ def test_refuses_too_many_arguments(program: str) -> None:
     with RunningProgram(program, *["more"] * 9) as running:
         ended = running.finish()
     name = re.escape(f"{program}.py")
-    told = rf"usage: {name} \[-h\].*\n(  .*\n)*{name}: error: .*\n"
-    assert_tells(ended, told, status=2, out="")
+    stderr = rf"usage: {name} \[-h\].*\n(  .*\n)*{name}: error: .*\n"
+    assert_exit_report(ended, stderr, status=2, out="")
 
 
 class TestCopiedAlone:
@@ -316,8 +316,8 @@ class TestCopiedAlone:
         strict = re.sub(r"\bpython ", STRICT, line)
         return ["sh", "-c", f"exec {strict}"]
 
-    @pytest.mark.parametrize("program", FINISHING)
-    def test_finishes(self, program: str) -> None:
+    @pytest.mark.parametrize("program", STANDALONE)
+    def test_a_copy_finishes(self, program: str) -> None:
         ended = outcome_of(
             self.command(command_line(program)),
             name=program,
@@ -328,8 +328,8 @@ class TestCopiedAlone:
         assert ended.out or program == "skeleton"  # which was given nothing
         assert os.listdir() == [f"{program}.py"]
 
-    @pytest.mark.parametrize("program", SERVING)
-    def test_is_ended_by_control_c(self, program: str) -> None:
+    @pytest.mark.parametrize("program", SERVERS)
+    def test_a_copy_is_ended_by_control_c(self, program: str) -> None:
         with subprocess.Popen(
             self.command(command_line(program)),
             stdin=subprocess.DEVNULL,
@@ -348,8 +348,8 @@ class TestCopiedAlone:
         assert (Status(running.returncode), err) == (-signal.SIGINT, "")
         assert os.listdir() == [f"{program}.py"]
 
-    @pytest.mark.parametrize("program", SENDING)
-    def test_finds_nobody(self, program: str) -> None:
+    @pytest.mark.parametrize("program", SENDERS)
+    def test_a_copy_reports_that_nobody_is_there(self, program: str) -> None:
         """Over UDP a sender is not told."""
         with nobody_for(program) as arguments:
             ended = outcome_of(
@@ -358,8 +358,8 @@ class TestCopiedAlone:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
             )
-        if program in UDP:
+        if program in UDP_SENDERS:
             assert ended == (0, "", "")
         else:
-            assert_tells(ended, rf"{program}: .+\n", out="")
+            assert_exit_report(ended, rf"{program}: .+\n", out="")
         assert os.listdir() == [f"{program}.py"]

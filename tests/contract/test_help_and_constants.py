@@ -87,10 +87,10 @@ def constants_of(program: str) -> dict[str, object]:
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_constants_are_in_its_test(program: str) -> None:
     name = f"tests.programs.test_{program}"
-    said = getattr(importlib.import_module(name), "CONSTANTS", {})
-    if said != (constants := constants_of(program)):
+    in_test = getattr(importlib.import_module(name), "CONSTANTS", {})
+    if in_test != (constants := constants_of(program)):
         pytest.fail(
-            f"tests/programs/test_{program}.py has CONSTANTS = {said!r}.\n"
+            f"tests/programs/test_{program}.py has CONSTANTS = {in_test!r}.\n"
             f"If {program}.py is right, it should have\n\n"
             f"CONSTANTS = {constants!r}",
             pytrace=False,

@@ -31,44 +31,44 @@ def load(name: str) -> model.Recording:
 class TestRun:
     def test_the_stepper_comes_to_the_same_states(self, name: str) -> None:
         run, held = load(name), dict[str, dict[str, Any]](t={}, q={}, d={})
-        said = Words(run)
-        data: Any = directives.stepper_data(said)
+        words = Words(run)
+        data: Any = directives.stepper_data(words)
         for step, state in zip(data["steps"], run.states(), strict=True):
             for part, now in held.items():
                 now.update(step[part])
                 held[part] = {k: v for k, v in now.items() if v is not None}
-            assert held["q"] == said.waiting(state)
+            assert held["q"] == words.waiting(state)
             assert held["t"] == {
-                f"{process} {fd}": said.end(end)
+                f"{process} {fd}": words.end(end)
                 for process, table in state.tables.items()
                 for fd, end in table.items()
             }
 
     def test_who_has_to_wait_is_shown_waiting(self, name: str) -> None:
         run = load(name)
-        said = Words(run)
+        words = Words(run)
         for number, step in enumerate(run.steps):
             before = run.steps[number - 1].process
             if step.waited and before != step.process:
-                line, doing = said.activity(number - 1, step.process)
+                line, doing = words.activity(number - 1, step.process)
                 assert line == step.line
                 assert doing.startswith("waits in ``")
 
     def test_every_step_is_drawn_and_told(self, name: str) -> None:
         run = load(name)
-        said = Words(run)
+        words = Words(run)
         root = ET.fromstring(diagrams.sequence(Words(run)).svg("x"))  # noqa: S314
         rows = root.findall(f"{SVG}path[@data-step]")
         assert len(rows) == len(run.steps)
         labels = [e.text or "" for e in root.findall(f"{SVG}text")]
         for number, step in enumerate(run.steps):
-            call = said.call(step)
+            call = words.call(step)
             line = "" if step.line is None else str(step.line)
             label = labels[len(run.processes) + number]
             assert label.startswith(
                 f"{line:>3} {call}"[: diagrams.COLUMNS - 1]
             )
-            assert f"``{call}``" in said.step(number)
+            assert f"``{call}``" in words.step(number)
 
     def test_every_link_between_processes_is_an_arrow(self, name: str) -> None:
         run = load(name)

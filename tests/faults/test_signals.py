@@ -19,13 +19,13 @@ from tests.harness.catalogue import (
     EXECUTING,
     FILES,
     FORKING,
-    HANDLING,
-    NAMING,
+    HANDLING_SIGNALS,
+    MAKING_FILES,
     PROGRAMS,
     source,
 )
 from tests.harness.process_states import source_line
-from tests.harness.running import ExitReport, shown, signal_name
+from tests.harness.running import ExitReport, abbreviated, signal_name
 from tests.harness.signal_injection.checkpoints import (
     STOPPING,
 )
@@ -50,7 +50,7 @@ CASES = [
     for program in PROGRAMS
     for name, numbers in (
         {"INT TERM": STOPPING[:2], "HUP QUIT": STOPPING[2:]}
-        if program in HANDLING + EXECUTING
+        if program in HANDLING_SIGNALS + EXECUTING
         else {"all": STOPPING}
     ).items()
 ]
@@ -159,16 +159,16 @@ class Expected(NamedTuple):
     words: str
     endings: dict[int, str | None]  # the status, and the output if it matters
     own: tuple[int, ...] = (0,)  # how many lines it may write to stderr
-    childs: bool = False  # whether a child may complain as well
+    child_may_complain: bool = False  # whether a child may complain as well
 
     def is_met_by(self, ended: ExitReport) -> bool:
-        told = re.findall(rf"{OF_CHILD}|.*\n|.+", ended.err)
-        childs = [line for line in told if re.match(OF_CHILD, line)]
+        stderr = re.findall(rf"{OF_CHILD}|.*\n|.+", ended.err)
+        of_child = [line for line in stderr if re.match(OF_CHILD, line)]
         return (
             ended.status in self.endings
             and self.endings[ended.status] in {None, ended.out}
-            and len(told) - len(childs) in self.own
-            and (self.childs or not childs)
+            and len(stderr) - len(of_child) in self.own
+            and (self.child_may_complain or not of_child)
         )
 
 
@@ -204,12 +204,12 @@ def expected_of_parent(
     if effect == Effect.IGNORED:
         endings = {int(status): out}
         words = "it goes on as if nothing had come"
-    said = "no more than what it had to say before" if faulty else "nothing"
-    words += f", and says {said}"
-    childs = program in FORKING and (faulty or number != INT)
-    if childs:
+    writes = "no more than what it had to say before" if faulty else "nothing"
+    words += f", and says {writes}"
+    child_may_complain = program in FORKING and (faulty or number != INT)
+    if child_may_complain:
         words += "; a child may say that its parent is gone"
-    return Expected(words, endings, own_lines(arrival), childs)
+    return Expected(words, endings, own_lines(arrival), child_may_complain)
 
 
 def own_lines(arrival: Arrival) -> tuple[int, ...]:
@@ -233,7 +233,7 @@ def expected_of_child(program: str, arrival: Arrival, number: int) -> Expected:
         return Expected(words, {-INT: None}, own_lines(arrival), faulty)
     words = "the parent says in one line that the child failed, status 1; "
     words += "other children may say that their peer is gone"
-    return Expected(words, {1: None}, (1,), childs=True)
+    return Expected(words, {1: None}, (1,), child_may_complain=True)
 
 
 def failures_of(program: str, injections: Injections) -> Iterator[str]:
@@ -252,7 +252,7 @@ def failures_of(program: str, injections: Injections) -> Iterator[str]:
             continue
         hit.add(line)
         left = os.listdir()
-        if number == KILL and program in NAMING and left:
+        if number == KILL and program in MAKING_FILES and left:
             remove(left)  # nobody else could
             left = []
         if left or not expected(program, arrival, number).is_met_by(ended):
@@ -316,8 +316,8 @@ def as_table(ended: ExitReport) -> str:
     """Return what is left of a program, one thing a line."""
     return (
         f"{ended.status!r}\n"
-        f"stdout {shown(ended.out)}\n"
-        f"stderr {shown(ended.err)}"
+        f"stdout {abbreviated(ended.out)}\n"
+        f"stderr {abbreviated(ended.err)}"
     )
 
 
@@ -333,7 +333,7 @@ def wrong_effects(program: str, reached: list[Arrivals]) -> Iterator[str]:
         checkpoint, _, effects, _ = arrivals[0]
         for number, effect in effects.items():
             intended = {Effect.KILLS}
-            if program in HANDLING + EXECUTING:
+            if program in HANDLING_SIGNALS + EXECUTING:
                 intended = set(effects.values()) - {Effect.RAISES}
             if number == INT and checkpoint.lines[0] in first:
                 intended = {*intended, Effect.RAISES}

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from tests.harness.catalogue import (
-    ECHOING,
-    RECEIVING,
-    SENDING,
+    ECHO_SERVERS,
+    RECEIVERS,
+    SENDERS,
     command_line,
     source,
 )
@@ -32,8 +32,8 @@ LOOPBACK = "127.0.0.1"
 
 LONGEST = ("x" * 107, "x" + "ü" * 53)  # 107 bytes each
 # What receives, a datagram or a stream.
-DATAGRAM = [p for p in RECEIVING if "socket.SOCK_DGRAM" in source(p)]
-STREAM = [p for p in RECEIVING if p not in DATAGRAM]
+DATAGRAM_RECEIVERS = [p for p in RECEIVERS if "socket.SOCK_DGRAM" in source(p)]
+STREAM_SERVERS = [p for p in RECEIVERS if p not in DATAGRAM_RECEIVERS]
 
 
 def has_ipv6() -> bool:
@@ -96,14 +96,18 @@ class SocketOfIPv4(socket.socket):
 IPV6_ABSENT = {"socket.socket": SocketOfIPv4}
 
 
-def style_of(program: str) -> socket.SocketKind:
+def socket_type_of(program: str) -> socket.SocketKind:
     stream = "_stream_" in program
     return socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
 
 
-CONNECTING = [p for p in SENDING if style_of(p) == socket.SOCK_STREAM]
+STREAM_CLIENTS = [
+    p for p in SENDERS if socket_type_of(p) == socket.SOCK_STREAM
+]
 # What it sends leaves at once, whether anybody receives it or not.
-UDP = [p for p in SENDING if p.startswith("inet_") and p not in CONNECTING]
+UDP_SENDERS = [
+    p for p in SENDERS if p.startswith("inet_") and p not in STREAM_CLIENTS
+]
 
 
 def open_socket(program: str, host: str = LOOPBACK) -> socket.socket:
@@ -111,7 +115,7 @@ def open_socket(program: str, host: str = LOOPBACK) -> socket.socket:
     internet = socket.AF_INET6 if ":" in host else socket.AF_INET
     unix = program.startswith("unix_")
     opened = socket.socket(
-        socket.AF_UNIX if unix else internet, style_of(program)
+        socket.AF_UNIX if unix else internet, socket_type_of(program)
     )
     opened.settimeout(DEADLINE)
     return opened
@@ -150,7 +154,7 @@ def stop_server(
     Not before it has nothing else to do: what ^C interrupts in a line is
     test_signals.py's subject.
     """
-    if program in DATAGRAM:
+    if program in DATAGRAM_RECEIVERS:
         assert running.finish() == (0, "", "")
         return
     assert running.line() == "Ending connection"
@@ -165,7 +169,7 @@ def speak_and_end(
     program: str, running: RunningProgram, first: str, host: str = LOOPBACK
 ) -> None:
     """See that *program* serves who speaks to it at *host*, and end it."""
-    if program not in ECHOING:
+    if program not in ECHO_SERVERS:
         send_to(program, first, b"one", host=host)
         assert running.line() == "-->one"
         stop_server(program, running, first, host)

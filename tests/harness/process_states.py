@@ -60,9 +60,9 @@ def who_runs(
         line = f"process {pid}, {role}, {doing}"
         if state in "RSD" and TELL in signals_of(pid, "Cgt"):
             os.kill(pid, TELL)
-            told = read_errors()
-            line += where(told)
-            others += told.partition(b"Stack (most recent call first)")[0]
+            stderr = read_errors()
+            line += where(stderr)
+            others += stderr.partition(b"Stack (most recent call first)")[0]
         lines.append(line)
     return lines, others
 
@@ -107,9 +107,9 @@ def signals_of(pid: int, what: str) -> set[int]:
     return set()
 
 
-def where(told: bytes) -> str:
+def where(stderr: bytes) -> str:
     """Return the innermost line of a program in what a process told."""
-    frames = FRAME.findall(told)
+    frames = FRAME.findall(stderr)
     ours = [f for f in frames if b"/ipc_examples/" in f[0]] or frames
     for file, number, function in ours[:1]:
         path = file.decode(errors="backslashreplace")

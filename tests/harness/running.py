@@ -209,8 +209,7 @@ class RunningProgram:
             while not stream.ended and is_readable(stream.descriptor):
                 stream.fill()
         if (status := status_if_ended(self.pid)) is not None:
-            told = f"it had ended when the test failed: {status!r}"
-            self.story.append(told)
+            self.story.append(f"it had ended when the test failed: {status!r}")
         if self.out.pending or self.err.pending:
             self.story.append(self.output_so_far())
 
@@ -314,7 +313,8 @@ class RunningProgram:
 
     def output_so_far(self) -> str:
         out, err = self.out.pending, self.err.pending
-        return f"not yet read: stdout {shown(out)}, stderr {shown(err)}"
+        unread = f"stdout {abbreviated(out)}, stderr {abbreviated(err)}"
+        return f"not yet read: {unread}"
 
     def reap(self) -> dict[int, float]:
         """Wait for those that are left of the process group.
@@ -350,9 +350,10 @@ def outcome_of(
             command, check=False, timeout=DEADLINE, text=True, **options
         )
     except subprocess.TimeoutExpired as late:
+        out, err = (abbreviated(it or "") for it in (late.stdout, late.stderr))
         raise TimeoutError(
-            f"{name}: waited {DEADLINE:g} s for its end; so far stdout "
-            f"{shown(late.stdout or '')}, stderr {shown(late.stderr or '')}"
+            f"{name}: waited {DEADLINE:g} s for its end; so far stdout {out}, "
+            f"stderr {err}"
         ) from None
     status = Status(ended.returncode)
     outcome = ExitReport(status, ended.stdout or "", ended.stderr or "")
@@ -364,7 +365,7 @@ class LeftBehindError(AssertionError):
     """A program has ended, and left something that it should not."""
 
 
-def shown(output: bytes | str) -> str:
+def abbreviated(output: bytes | str) -> str:
     """Return output as a message shows it: its beginning and end, if long.
 
     More than one line of it is shown line by line.
@@ -394,7 +395,7 @@ def as_status(status: object) -> str:
 
 
 def show(text: object) -> str:
-    return shown(text) if isinstance(text, str) else repr(text)
+    return abbreviated(text) if isinstance(text, str) else repr(text)
 
 
 def error_line(
@@ -409,7 +410,7 @@ def error_line(
         program, *arguments, stdin=stdin, replace=replace
     ) as running:
         ended = running.finish()
-    assert_tells(ended, rf"{program}: .+\n", out="")
+    assert_exit_report(ended, rf"{program}: .+\n", out="")
     return ended.err
 
 
@@ -433,36 +434,36 @@ def assert_refuses(
     with RunningProgram(program, *arguments, replace=replace) as running:
         ended = running.finish()
     start = re.escape(f"{program}: {subject.decode()}: ")
-    assert_tells(ended, rf"{start}{why}\n", out="")
+    assert_exit_report(ended, rf"{start}{why}\n", out="")
 
 
-def assert_tells(
-    ended: ExitReport, told: str, *, status: int = 1, out: str | None = None
+def assert_exit_report(
+    ended: ExitReport, stderr: str, *, status: int = 1, out: str | None = None
 ) -> None:
-    """See how a program ended, and what it told on standard error.
+    """See how a program ended, and what it wrote to standard error.
 
-    :param told: a regular expression for all of it
+    :param stderr: a regular expression for all of it
     :param out: what it wrote to standard output, if that matters
     """
     __tracebackhide__ = True
-    if fault := fault_of(ended, told, status=status, out=out):
+    if fault := exit_report_error(ended, stderr, status=status, out=out):
         pytest.fail(f"a program ended otherwise than it should\n{fault}")
 
 
-def fault_of(
-    ended: ExitReport, told: str, *, status: int = 1, out: str | None = None
+def exit_report_error(
+    ended: ExitReport, stderr: str, *, status: int = 1, out: str | None = None
 ) -> str:
-    """Return in words what assert_tells() would find wrong, or nothing."""
+    """Return what assert_exit_report() would find wrong, or nothing."""
     if (
         ended.status == status
         and out in {None, ended.out}
-        and re.fullmatch(told, ended.err)
+        and re.fullmatch(stderr, ended.err)
     ):
         return ""
-    output = "any stdout" if out is None else f"stdout {shown(out)}"
+    output = "any stdout" if out is None else f"stdout {abbreviated(out)}"
     return (
         f"came:     {in_words(ended)}\n"
-        f"expected: {Status(status)!r}, {output}, stderr like {told}"
+        f"expected: {Status(status)!r}, {output}, stderr like {stderr}"
     )
 
 

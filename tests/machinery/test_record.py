@@ -87,13 +87,15 @@ def test_strace_may_not_trace(
     file: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    refusal = "strace: ptrace(PTRACE_TRACEME, ...): Operation not permitted"
+    strace_error = (
+        "strace: ptrace(PTRACE_TRACEME, ...): Operation not permitted"
+    )
     refused = file.with_name("strace")
-    refused.write_text(f"#!/bin/sh\necho '{refusal}' >&2\nexit 1\n")
+    refused.write_text(f"#!/bin/sh\necho '{strace_error}' >&2\nexit 1\n")
     refused.chmod(0o755)
     monkeypatch.setenv("PATH", str(file.parent))
     assert record(monkeypatch, RUN) == 1
-    assert capsys.readouterr() == ("", f"record: fork: {refusal}\n")
+    assert capsys.readouterr() == ("", f"record: fork: {strace_error}\n")
     assert not file.exists()
 
 
@@ -317,8 +319,8 @@ def test_lines_are_those_of_every_python(
 def test_what_an_import_does_is_left_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(trace_lines, "announce", said.append)
+    announced: list[str] = []
+    monkeypatch.setattr(trace_lines, "announce", announced.append)
     monkeypatch.syspath_prepend(tmp_path)
     tmp_path.joinpath("inner_module.py").write_text("1 / 0")
     tmp_path.joinpath("outer_module.py").write_text("import inner_module")
@@ -329,7 +331,7 @@ def test_what_an_import_does_is_left_out(
         pass
     finally:
         sys.setprofile(None)
-    assert said == ["quiet", "quiet", "loud", "loud"]
+    assert announced == ["quiet", "quiet", "loud", "loud"]
 
 
 def test_a_fifo_is_a_pipe_with_a_name() -> None:

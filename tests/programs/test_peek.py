@@ -191,5 +191,5 @@ def test_an_item_need_not_be_text() -> None:
 
 
 def test_reports_an_item_that_is_too_large() -> None:
-    told = error_line("peek", replace={"ITEMS": (b"x" * 65537,)})
-    assert told == r"peek: no size: b'\x00\x01\x00\x01'" + "\n"
+    stderr = error_line("peek", replace={"ITEMS": (b"x" * 65537,)})
+    assert stderr == r"peek: no size: b'\x00\x01\x00\x01'" + "\n"

@@ -69,13 +69,13 @@ def texts(run: syntax.Transcript) -> list[str]:
     return [line.text for _, line in run.lines()]
 
 
-HANGS = [
+HANGING_PITFALLS = [
     name
     for name in sorted(FOLDERS)
     for text in sections()
     if f"pitfalls/{name}/" in text and "$ timeout " in text
 ]
-HANGING = [FOLDERS[name] / "broken.py" for name in HANGS]
+HANGING_PROGRAMS = [FOLDERS[name] / "broken.py" for name in HANGING_PITFALLS]
 
 
 def test_there_is_a_section_for_each() -> None:
@@ -85,11 +85,11 @@ def test_there_is_a_section_for_each() -> None:
 
 @every_pitfall
 class TestPitfall:
-    def test_has_two_programs(self, name: str) -> None:
+    def test_a_pitfall_has_two_programs(self, name: str) -> None:
         names = {path.name for path in FOLDERS[name].iterdir()}
         assert names - {"__pycache__"} == {"broken.py", "fixed.py"}
 
-    def test_both_are_shown(self, name: str) -> None:
+    def test_both_programs_are_shown(self, name: str) -> None:
         broken, fixed = (
             f"../pitfalls/{name}/{file}" for file in ("broken.py", "fixed.py")
         )
@@ -102,7 +102,7 @@ class TestPitfall:
             (f"{{literalinclude}} {fixed}", f":diff: {broken}"),
         ]
 
-    def test_both_are_run(self, name: str) -> None:
+    def test_both_programs_are_run(self, name: str) -> None:
         runs = transcripts_of(name)
         assert {run.folder for run in runs} == {f"pitfalls/{name}"}
         commands = [
@@ -243,7 +243,7 @@ LEAVES: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.slow
-@of([path for path in PROGRAMS if path not in HANGING])
+@of([path for path in PROGRAMS if path not in HANGING_PROGRAMS])
 def test_without_a_terminal_it_runs_its_cure_and_leaves_nothing(
     program: Path, tmp_path: Path
 ) -> None:
@@ -257,7 +257,7 @@ def test_without_a_terminal_it_runs_its_cure_and_leaves_nothing(
 
 
 @pytest.mark.slow
-@of(HANGING)
+@of(HANGING_PROGRAMS)
 def test_a_hang_ends_by_one_signal_and_leaves_nothing(
     program: Path, tmp_path: Path
 ) -> None:
@@ -309,7 +309,7 @@ CAUSES = {
 
 
 @pytest.mark.slow
-@of(HANGING)
+@of(HANGING_PROGRAMS)
 def test_a_hang_has_no_other_cause(program: Path, tmp_path: Path) -> None:
     cause, other, output = CAUSES[program.parent.name]
     text = program.read_text("utf-8")
@@ -332,7 +332,7 @@ def test_a_child_that_cannot_become_another_program_leaves(
     assert done.stdout == "b''\nyes ended with 127\n"
 
 
-@pytest.mark.parametrize("name", HANGS)
+@pytest.mark.parametrize("name", HANGING_PITFALLS)
 def test_a_hang_is_shown_to_begin(name: str) -> None:
     broken, fixed = map(texts, transcripts_of(name))
     assert broken[-2:] == ["echo $?", "124"]
@@ -343,7 +343,7 @@ def test_a_hang_is_shown_to_begin(name: str) -> None:
 
 @of(PROGRAMS)
 class TestProgram:
-    def test_is_short(self, program: Path) -> None:
+    def test_a_pitfalls_program_is_short(self, program: Path) -> None:
         assert len(program.read_text("utf-8").splitlines()) in LINES
 
     def test_says_whether_it_is_broken(self, program: Path) -> None:

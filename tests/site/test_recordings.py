@@ -63,7 +63,7 @@ def test_recording_is_what_happens_today(name: str) -> None:
 
 @pytest.mark.parametrize("name", RECORDED)
 class TestEvery:
-    def test_is_up_to_date(self, name: str) -> None:
+    def test_a_recording_is_up_to_date(self, name: str) -> None:
         _, block = RECORDED[name]
         model.check_up_to_date(load(name), block.text, recorder.PROGRAMS)
 
@@ -91,7 +91,7 @@ class TestEvery:
         begun += [s.child for s in made.steps if s.call == "fork" and s.child]
         assert sorted(begun) == [*range(len(made.processes))]
 
-    def test_leaves_nothing(self, name: str) -> None:
+    def test_a_run_leaves_no_descriptor_and_no_data(self, name: str) -> None:
         *_, last = load(name).states()
         assert not any(last.tables.values())
         assert not any(last.queues.values())
@@ -288,16 +288,16 @@ def test_a_recording_that_contradicts_itself_is_refused(
     steps = list(handmade.STEPS)
     steps[number] = replace(steps[number], **members)
     text = replace(handmade.RUN, steps=steps).dump()
-    said = f"pipe.json: {reason}: run nox -s record"
-    assert load_error(tmp_path / "pipe.json", text) == said
+    message = f"pipe.json: {reason}: run nox -s record"
+    assert load_error(tmp_path / "pipe.json", text) == message
 
 
 def test_an_object_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     objects = ["telephone", *handmade.OBJECTS[1:]]
-    said = load_error(
+    message = load_error(
         tmp_path / "pipe.json", replace(handmade.RUN, objects=objects).dump()
     )
-    assert "an object is a telephone" in said
+    assert "an object is a telephone" in message
 
 
 def test_what_was_not_written_cannot_be_read(tmp_path: Path) -> None:
@@ -322,13 +322,13 @@ def load_error(file: Path, text: str) -> str:
 def test_any_changed_character_is_refused(tmp_path: Path) -> None:
     file, text = tmp_path / "fork.json", load("fork").dump()
     others = {" ": "\n", "\n": " ", "9": "8", "z": "y", "_": "-"}
-    told = set()
+    messages = set()
     for at, character in enumerate(text):
         other = others.get(character) or chr(ord(character) + 1)
-        told.add(load_error(file, f"{text[:at]}{other}{text[at + 1 :]}"))
+        messages.add(load_error(file, f"{text[:at]}{other}{text[at + 1 :]}"))
     reason = "it was changed after it was recorded"
-    assert f"fork.json: {reason}: run nox -s record" in told
-    assert all(reason.endswith(": run nox -s record") for reason in told)
+    assert f"fork.json: {reason}: run nox -s record" in messages
+    assert all(reason.endswith(": run nox -s record") for reason in messages)
 
 
 def changed(value: object) -> object:

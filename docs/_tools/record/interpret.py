@@ -415,7 +415,7 @@ class Interpreter:
     def take(self, step: Step, call: Call, end: End) -> None:
         """Take what was read from the queue, and what came along."""
         queue, size = self.queues[end], call.result or 0
-        apart = self.objects[end[0]] in KEEPS_BOUNDARIES
+        keeps_boundaries = self.objects[end[0]] in KEEPS_BOUNDARIES
         for fd, right in zip(passed(call), queue[0].rights, strict=False):
             self.open(step, fd, right, call)
         if sender := address(call.arguments):
@@ -424,7 +424,7 @@ class Interpreter:
         while queue and (size or not step.after):
             sent = queue.pop(0)
             step.after.append(sent.step)
-            if apart:
+            if keeps_boundaries:
                 return
             if sent.size > size:
                 queue.insert(0, sent._replace(size=sent.size - size))
