@@ -49,7 +49,7 @@ class TestRun:
         words = Words(run)
         for number, step in enumerate(run.steps):
             before = run.steps[number - 1].process
-            if step.waited and before != step.process:
+            if step.blocked and before != step.process:
                 line, doing = words.activity(number - 1, step.process)
                 assert line == step.line
                 assert doing.startswith("waits in ``")
@@ -76,7 +76,7 @@ class TestRun:
         links += [
             step
             for step in run.steps
-            for cause in step.after
+            for cause in step.causes
             if run.steps[cause].process != step.process
         ]
         shapes = diagrams.sequence(Words(run)).shapes

@@ -137,7 +137,7 @@ def test_a_recording_that_tells_the_same_stays(
     assert record(monkeypatch, shown) == 0
     made = model.load(file)
     for step in made.steps:
-        step.waited = False
+        step.blocked = False
     file.write_text(made.dump())
     assert record(monkeypatch, shown) == 0
     assert model.load(file) == made
@@ -154,7 +154,7 @@ def test_a_snapshot_is_of_the_recording_beside_it(
     made = model.load(file)
     text = file.with_suffix(".txt").read_text("utf-8")
     assert text == snapshot(made)
-    made.steps[-1].waited = not made.steps[-1].waited  # it tells the same
+    made.steps[-1].blocked = not made.steps[-1].blocked  # it tells the same
     file.write_text(made.dump())
     assert record(monkeypatch, shown) == 0
     assert (
@@ -256,7 +256,7 @@ def test_what_epoll_tells_is_the_descriptor(data: str) -> None:
     ).steps
     *_, write, wait = steps
     assert (wait.call, wait.detail) == ("epoll_wait", "4")
-    assert wait.after == [steps.index(write)]
+    assert wait.causes == [steps.index(write)]
 
 
 PROGRAM = '''\
@@ -320,7 +320,7 @@ def test_what_an_import_does_is_left_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     announced: list[str] = []
-    monkeypatch.setattr(trace_lines, "announce", announced.append)
+    monkeypatch.setattr(trace_lines, "tell_strace", announced.append)
     monkeypatch.syspath_prepend(tmp_path)
     tmp_path.joinpath("inner_module.py").write_text("1 / 0")
     tmp_path.joinpath("outer_module.py").write_text("import inner_module")
@@ -354,7 +354,7 @@ def test_a_fifo_is_a_pipe_with_a_name() -> None:
         ("write", {}),
         ("read", {}),
     ]
-    assert (read.take, read.data, read.after) == ((1, 0), "one", [5])
+    assert (read.taken_from, read.data, read.causes) == ((1, 0), "one", [5])
 
 
 def test_what_a_recording_cannot_tell_is_refused() -> None:

@@ -29,7 +29,7 @@ from ipcdocs.recording.prose import SIDES, literal, numbered
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ipcdocs.recording.model import End, Recording, State, Step
+    from ipcdocs.recording.model import Endpoint, Recording, State, Step
 
 
 def snapshot(recording: Recording) -> str:
@@ -65,8 +65,8 @@ class _Snapshot:
         parts = [step.call]
         if step.fd is not None:
             parts.append(str(step.fd))
-        if step.on is not None:
-            parts.append(f"= {self.end(step.on)}")
+        if step.endpoint is not None:
+            parts.append(f"= {self.end(step.endpoint)}")
         return " ".join(parts)
 
     def facts(self, step: Step, before: State) -> Iterator[str]:
@@ -77,19 +77,19 @@ class _Snapshot:
             yield f"fails with {step.error}"
         if step.child is not None:
             yield f"process {self.processes[step.child]}"
-        if step.take:
-            waiting = "".join(before.queues[step.take])
+        if step.taken_from:
+            waiting = "".join(before.queues[step.taken_from])
             part = "all" if step.data == waiting else literal(step.data)
-            where = self.end(step.take)
+            where = self.end(step.taken_from)
             yield f"takes {part} of {literal(waiting)} in {where}"
         elif step.data:
             yield literal(step.data)
-        if step.put:
-            yield f"to {self.end(step.put)}"
+        if step.sent_to:
+            yield f"to {self.end(step.sent_to)}"
         yield from self.changes(step)
-        if step.after:
-            yield f"after {', '.join(map(self.cause, step.after))}"
-        if step.waited:
+        if step.causes:
+            yield f"after {', '.join(map(self.cause, step.causes))}"
+        if step.blocked:
             yield "waited"
 
     def changes(self, step: Step) -> Iterator[str]:
@@ -98,7 +98,7 @@ class _Snapshot:
             numbers = " ".join(str(number) for number, _ in several)
             yield f"{numbers} = {self.end(end) if end else 'nothing'}"
 
-    def end(self, end: End) -> str:
+    def end(self, end: Endpoint) -> str:
         """Return an end of an object: ``pipe[0]``, ``terminal``."""
         number, side = end
         two = side or self.recording.objects[number] in SIDES
@@ -112,5 +112,5 @@ class _Snapshot:
         return f"{self.processes[step.process]} {self.numbers[number]}"
 
 
-def _second(item: tuple[int, End | None]) -> End | None:
+def _second(item: tuple[int, Endpoint | None]) -> Endpoint | None:
     return item[1]
