@@ -31,6 +31,12 @@ CONSTANTS = {
     "ROOM": 256,
     "CLOSE_ON_EXEC": getattr(socket, "MSG_CMSG_CLOEXEC", 0),
 }
+# What only another peer, or luck, brings about: see test_signals.py.
+NOT_REACHED = (
+    'raise ConnectionError("the peer did not',
+    "for descriptor in rights:",
+    "os.close(descriptor)",
+)
 REFUSED = "^the peer did not send one descriptor$"
 needs_credentials = pytest.mark.skipif(
     not hasattr(socket, "SO_PASSCRED"), reason="only Linux has SO_PASSCRED"

@@ -18,6 +18,12 @@ CONSTANTS = {
     ),
     "LARGEST": 65536,
 }
+# What only another peer, or luck, brings about: see test_signals.py.
+NOT_REACHED = (
+    'raise ConnectionError(f"no size',
+    'raise ConnectionError(f"{len(data)} bytes',
+    'raise ValueError("with a timeout',
+)
 
 
 def tcp_pair() -> tuple[socket.socket, socket.socket]:
