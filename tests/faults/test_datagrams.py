@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
-ASKING = [
+REPEATING_REQUESTS = [
     p for p in PROGRAMS if "recvfrom(" in source(p) and "TRIES" in source(p)
 ]
 BURST = 20_000
@@ -37,7 +37,7 @@ RANDOM = 0xFFFFF000 + 56  # SKF_AD_OFF + SKF_AD_RANDOM
 SO_ATTACH_FILTER = 26
 
 every_receiver = pytest.mark.parametrize("program", DATAGRAM_RECEIVERS)
-every_asking = pytest.mark.parametrize("program", ASKING)
+every_requester = pytest.mark.parametrize("program", REPEATING_REQUESTS)
 fault = pytest.mark.fault
 needs_bpf = pytest.mark.skipif(
     sys.platform != "linux", reason="socket filters are Linux's"
@@ -126,7 +126,7 @@ class TestReceivers:
 class TestAsking:
     @needs_bpf
     @fault("the loss of 30 % of the datagrams")
-    @every_asking
+    @every_requester
     def test_asking_despite_loss_of_some(self, program: str) -> None:
         replace = lossy(30) | {"TRIES": 200, "TIMEOUT": 0.02}
         with RunningProgram(program, replace=replace) as running:
@@ -136,7 +136,7 @@ class TestAsking:
 
     @needs_bpf
     @fault("the loss of all datagrams")
-    @every_asking
+    @every_requester
     def test_asking_despite_loss_of_all(self, program: str) -> None:
         replace = lossy(100) | {"TRIES": 2, "TIMEOUT": 0.02}
         with RunningProgram(program, replace=replace) as running:

@@ -107,7 +107,9 @@ class Timer:
         os.read(self.ticks, 65536)  # those that came before
         for _ in range(TICKS):
             if not select.select([self.ticks], [], [], DEADLINE)[0]:
-                raise TimeoutError(running.who_runs("a tick of its timer"))
+                raise TimeoutError(
+                    running.describe_processes("a tick of its timer")
+                )
             os.read(self.ticks, 1)
         os.write(self.keeper, bytes(CHILDREN))
 

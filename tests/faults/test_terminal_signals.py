@@ -115,14 +115,14 @@ class Terminal:
         while more and self.await_input(self.keyboard):
             more = self.read()
         if more or not self.await_input(self.alive):
-            raise TimeoutError(self.who_runs())
+            raise TimeoutError(self.describe_processes())
         pid, self.pid = self.pid, 0
         return Status(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
     def await_input(self, descriptor: int) -> bool:
         return bool(select.select([descriptor], [], [], DEADLINE)[0])
 
-    def who_runs(self) -> str:
+    def describe_processes(self) -> str:
         lines = [
             f"process {pid}, {name}, {STATES.get(state, state)}"
             for pid, state, name in members(self.pid, session=True)

@@ -24,8 +24,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 import pytest
 
 from tests.harness.catalogue import FILES, FORKING
-from tests.harness.coverage_at_signals import let_save, will_save
-from tests.harness.process_states import STATES, STORIES, who_runs, will_tell
+from tests.harness.coverage_at_signals import (
+    install_coverage_save,
+    save_coverage_of,
+)
+from tests.harness.process_states import (
+    STATES,
+    STORIES,
+    describe_processes,
+    install_stack_dump,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -195,7 +203,7 @@ class RunningProgram:
 
     def __exit__(self, kind: object = None, *_: object) -> None:
         if kind:
-            self.tell_the_rest()
+            self.add_unread_output()
         for stream in (self.out, self.err):
             stream.close()
         # Somebody may be left, after a failed test.
@@ -203,7 +211,7 @@ class RunningProgram:
             os.killpg(self.pid, signal.SIGKILL)
         self.reap()
 
-    def tell_the_rest(self) -> None:
+    def add_unread_output(self) -> None:
         """Add to the story what a test that fails has not looked at."""
         for stream in (self.out, self.err):
             while not stream.ended and is_readable(stream.descriptor):
@@ -225,7 +233,7 @@ class RunningProgram:
         """Send SIGINT to all, as ^C does; any other to the parent alone."""
         __tracebackhide__ = True
         self.wait_until_blocked()
-        let_save(self.pid, number)
+        save_coverage_of(self.pid, number)
         everybody = number == signal.SIGINT
         whom = "all of its processes" if everybody else "the parent"
         self.story.append(f"{signal_name(number)} was sent to {whom}")
@@ -237,7 +245,7 @@ class RunningProgram:
         try:
             wait_until_blocked(self.pid)
         except TimeoutError:
-            raise TimeoutError(self.who_runs("it to wait")) from None
+            raise TimeoutError(self.describe_processes("it to wait")) from None
 
     def interrupt(self) -> ExitReport:
         """Press ^C once nothing is left to do, and wait for the end."""
@@ -294,11 +302,11 @@ class RunningProgram:
         rest = max(0.0, deadline - time.monotonic())
         ready = select.select(streams, [], [], rest)[0]
         if not ready:
-            raise TimeoutError(self.who_runs(what))
+            raise TimeoutError(self.describe_processes(what))
         for descriptor in ready:
             streams[descriptor].fill()
 
-    def who_runs(self, what: str) -> str:
+    def describe_processes(self, what: str) -> str:
         """Return that *what* was awaited in vain, and why that may be."""
 
         def read_errors() -> bytes:
@@ -307,7 +315,7 @@ class RunningProgram:
             found, self.err.pending = self.err.pending, b""
             return found
 
-        lines, self.err.pending = who_runs(self.pid, read_errors)
+        lines, self.err.pending = describe_processes(self.pid, read_errors)
         lines.insert(0, f"{self.name}: waited {DEADLINE:g} s for {what}")
         return "\n".join([*lines, self.output_so_far()])
 
@@ -601,8 +609,8 @@ def make_standard(descriptors: tuple[int, int, int], encoding: str) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     limit = resource.getrlimit(resource.RLIMIT_CORE)[1]
     resource.setrlimit(resource.RLIMIT_CORE, (0, limit))  # ^\ leaves no file
-    will_tell()
-    will_save()
+    install_stack_dump()
+    install_coverage_save()
 
 
 def action_of(

@@ -149,7 +149,7 @@ def test_an_end_as_expected_has_no_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "status", "out"),
+    ("stderr", "status", "out"),
     [
         (r"pipe: .+", 1, None),  # a newline more
         (r".+\n", 0, None),
