@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import pytest
 from record import recorder
 
-from ipcdocs.recording import model
+from tests.harness import recordings
 from tests.harness.catalogue import (
     ECHO_SERVERS,
     FILES,
@@ -213,13 +213,7 @@ class TestPlaces:
                 f"and has the option record: write :record: {program} into "
                 f"one, and run nox -s record -- {program}"
             )
-        for name in names:
-            if not (recorder.RECORDINGS / f"{name}.json").exists():
-                ask_for(
-                    f"docs/recordings/{name}.json is missing: "
-                    f"run nox -s record -- {name}"
-                )
-        runs = [model.load(recorder.RECORDINGS / f"{n}.json") for n in names]
+        runs = [recordings.load(name) for name in names]
         assert any(program in run.sources for run in runs)
 
 

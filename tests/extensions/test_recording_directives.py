@@ -15,19 +15,15 @@ from ipcdocs.recording import diagrams, directives, model
 from ipcdocs.recording.canvas import LOOKS
 from ipcdocs.recording.prose import Words
 from tests.harness import handmade, markdown_blocks, small_sites
+from tests.harness.recordings import load
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMES = [*recorder.recorded()]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def load(name: str) -> model.Recording:
-    return model.load(recorder.RECORDINGS / f"{name}.json")
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", recorder.recorded())
 class TestRun:
     def test_the_stepper_comes_to_the_same_states(self, name: str) -> None:
         run, held = load(name), dict[str, dict[str, Any]](t={}, q={}, d={})
@@ -236,7 +232,7 @@ def test_a_run_that_was_changed_is_refused(tmp_path: Path) -> None:
         "recordings/made.json": dumped.replace('"line": 41', '"line": 42'),
     }
     built = small_sites.build(tmp_path, texts, "ipcdocs.recording")
-    reason = "it was changed after it was recorded: run nox -s record"
+    reason = "it was changed after it was recorded: run nox -s record -- made"
     assert f"made.json: {reason}" in built.warnings
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from record import recorder
 
-from ipcdocs.recording import model
 from ipcdocs.recording.prose import Words
 from tests.harness import handmade
+from tests.harness.recordings import load
 
 MADE = """\
 parent, line 3: start. The program begins. 0 is now terminal; 1 is now terminal; 2 is now terminal.
@@ -126,7 +125,7 @@ def test_each_call_has_its_words() -> None:
 
 @pytest.mark.parametrize(("name", "process"), RUNS)
 def test_a_run_is_told_in_these_words(name: str, process: str) -> None:
-    run = model.load(recorder.RECORDINGS / f"{name}.json")
+    run = load(name)
     words = Words(run)
     alone = len(run.processes) == 1
 

@@ -8,7 +8,7 @@ import pytest
 from record import recorder
 from record.snapshot import snapshot
 
-from ipcdocs.recording import model
+from tests.harness.recordings import load
 
 # The build itself refuses a recording that is corrupt or not up to date.
 pytestmark = pytest.mark.slow
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("name", recorder.recorded())
 def test_recording_holds_what_its_snapshot_shows(name: str) -> None:
-    made = snapshot(model.load(recorder.RECORDINGS / f"{name}.json"))
+    made = snapshot(load(name))
     file = recorder.RECORDINGS / f"{name}.txt"
     reviewed = file.read_text("utf-8") if file.exists() else ""
     if made != reviewed:

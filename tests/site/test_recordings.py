@@ -16,20 +16,17 @@ from ipcdocs.recording import model
 from ipcdocs.recording.model import Step
 from ipcdocs.transcript import syntax
 from tests.harness import handmade
+from tests.harness.recordings import load
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ipcdocs.recording.model import Recording, State
+    from ipcdocs.recording.model import State
 
 # The build itself refuses a recording that is corrupt or not up to date.
 pytestmark = pytest.mark.slow
 RECORDED = recorder.recorded()
 CLOSING = {"close", "shutdown", "exit", "killed"}
-
-
-def load(name: str) -> Recording:
-    return model.load(recorder.RECORDINGS / f"{name}.json")
 
 
 def test_every_recording_is_on_a_page() -> None:
@@ -288,7 +285,7 @@ def test_a_recording_that_contradicts_itself_is_refused(
     steps = list(handmade.STEPS)
     steps[number] = replace(steps[number], **members)
     text = replace(handmade.RUN, steps=steps).dump()
-    message = f"pipe.json: {reason}: run nox -s record"
+    message = f"pipe.json: {reason}: run nox -s record -- pipe"
     assert load_error(tmp_path / "pipe.json", text) == message
 
 
@@ -327,8 +324,10 @@ def test_any_changed_character_is_refused(tmp_path: Path) -> None:
         other = others.get(character) or chr(ord(character) + 1)
         messages.add(load_error(file, f"{text[:at]}{other}{text[at + 1 :]}"))
     reason = "it was changed after it was recorded"
-    assert f"fork.json: {reason}: run nox -s record" in messages
-    assert all(reason.endswith(": run nox -s record") for reason in messages)
+    assert f"fork.json: {reason}: run nox -s record -- fork" in messages
+    assert all(
+        reason.endswith(": run nox -s record -- fork") for reason in messages
+    )
 
 
 def changed(value: object) -> object:

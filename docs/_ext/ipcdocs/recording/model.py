@@ -307,7 +307,7 @@ def load(file: Path) -> Recording:
     ) as error:
         reason = getattr(error, "strerror", None) or error or "no recording"
         raise RecordingError(
-            f"{file.name}: {reason}: run nox -s record"
+            f"{file.name}: {reason}: run nox -s record -- {file.stem}"
         ) from error
     return recording
 
