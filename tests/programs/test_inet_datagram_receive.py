@@ -5,8 +5,6 @@ import signal
 from tests.harness.running import RunningProgram
 
 NAME = "inet_datagram_receive"
-# What only another peer, or luck, brings about: see test_signals.py.
-NOT_REACHED = (": cut to ",)
 
 
 def test_each_receiver_has_a_port_of_its_own() -> None:
