@@ -24,7 +24,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.mark.parametrize("name", recorder.recorded())
-class TestRun:
+class TestDrawnRun:
     def test_the_stepper_comes_to_the_same_states(self, name: str) -> None:
         run, held = load(name), dict[str, dict[str, Any]](t={}, q={}, d={})
         words = Words(run)

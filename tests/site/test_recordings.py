@@ -59,7 +59,7 @@ def test_recording_is_what_happens_today(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECORDED)
-class TestEvery:
+class TestRecording:
     def test_a_recording_is_up_to_date(self, name: str) -> None:
         _, block = RECORDED[name]
         model.check_up_to_date(load(name), block.text, recorder.PROGRAMS)
