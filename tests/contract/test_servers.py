@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from tests.harness.catalogue import RECEIVERS, SERVERS, programs_calling
+from tests.harness.catalogue import RECEIVERS, SELECTING, SERVERS
 from tests.harness.peers import (
     LOOPBACK,
     STREAM_SERVERS,
@@ -36,7 +36,6 @@ pytestmark = pytest.mark.usefixtures("empty_directory")
 STREAM_LISTENERS = [
     p for p in SERVERS if socket_type_of(p) == socket.SOCK_STREAM
 ]
-SELECTING = [p for p in SERVERS if p in programs_calling("accept_connection")]
 INET = [p for p in STREAM_LISTENERS if p.startswith("inet_")]
 
 every_stream = pytest.mark.parametrize("program", STREAM_SERVERS)

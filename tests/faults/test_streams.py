@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.harness.catalogue import ROOT
+from tests.harness.catalogue import ROOT, SELECTING
 from tests.harness.obstacles import (
     BACKLOG,
     FLOOD,
@@ -121,7 +121,7 @@ class TestServers:
             first = running.line()
             with client_of(program, first) as silent:
                 send_to(program, first, b"one")
-                if not program.endswith("_select"):
+                if program not in SELECTING:
                     record_property("instead", "inet_stream_select")
                     silent.sendall(b"at last")  # nobody else was served
                     assert running.line() == "-->at last"
@@ -135,7 +135,7 @@ class TestServers:
     def test_serves_many_peers_at_once(self, program: str) -> None:
         together = threading.Barrier(MANY, timeout=DEADLINE)
         may_close = threading.Event()
-        if not program.endswith("_select"):  # it serves one at a time
+        if program not in SELECTING:  # it serves one at a time
             may_close.set()
 
         def speak(number: int) -> None:
@@ -254,13 +254,13 @@ class TestServers:
             contextlib.ExitStack() as stack,
         ):
             first = running.line()
-            if program.endswith("_select"):  # its end has the next looked for
+            if program in SELECTING:  # its end has the next looked for
                 other = stack.enter_context(client_of(program, first))
                 other.sendall(b"zero")
                 assert running.line() == "-->zero"
             wait_until_blocked(running.pid)
             with no_free_descriptor(running.pid):
-                if program.endswith("_accept"):  # it has one for accept()
+                if program not in SELECTING:  # it has one for accept()
                     send_to(program, first, b"zero")
                     assert list(messages_shown(running)) == ["zero"]
                 with client_of(program, first) as client:

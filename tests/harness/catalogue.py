@@ -10,6 +10,7 @@ CALLING_CONNECT   connect, or send, to another's
 SERVERS           wait for a peer: they bind and do not connect
 RECEIVERS         of these, those that show what a peer sends
 ECHO_SERVERS      of these, those that send it back
+SELECTING         wait for many peers at once
 SENDERS           need a peer that waits: they connect and do not bind
 STANDALONE        need nobody: they talk to themselves, or to children
 MAKING_FILES      make a name in the file system: a socket's, a FIFO's
@@ -80,6 +81,7 @@ CALLING_CONNECT = programs_calling("connect", "create_connection", "sendto")
 SERVERS = [p for p in CALLING_BIND if p not in CALLING_CONNECT]
 RECEIVERS = [p for p in SERVERS if "-->" in source(p)]
 ECHO_SERVERS = [p for p in SERVERS if p not in RECEIVERS]
+SELECTING = programs_calling("DefaultSelector")
 SENDERS = [p for p in CALLING_CONNECT if p not in CALLING_BIND]
 MAKING_FILES = [p for p in SERVERS if "socket.AF_UNIX" in source(p)]
 MAKING_FILES += programs_calling("mkfifo")
