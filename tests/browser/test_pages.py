@@ -95,7 +95,7 @@ def anchors(path: str) -> set[str]:
 
 
 @every_page
-def test_everybody_can_read_it(
+def test_a_page_is_accessible(
     open_page: Callable[..., Page], path: str
 ) -> None:
     page = open_page(path, viewport=WIDE, reduced_motion="reduce")
@@ -114,7 +114,7 @@ def test_everybody_can_read_it(
 
 
 @every_page
-def test_links_lead_somewhere(path: str) -> None:
+def test_links_of_a_page_lead_somewhere(path: str) -> None:
     broken = []
     base = f"http://site/{path}"
     for element in parsed(path).find_all(["a", "link", "script", "img"]):
@@ -134,15 +134,15 @@ def test_links_lead_somewhere(path: str) -> None:
 
 
 @every_page
-def test_says_what_it_is(path: str) -> None:
+def test_a_page_has_a_description_and_one_heading(path: str) -> None:
     if path in NO_CONTENT:
         return
     page = parsed(path)
-    said = page.select_one('meta[name="description"]')
-    told = page.select_one('meta[property="og:description"]')
-    assert said
-    assert told
-    assert said["content"] == told["content"]
+    description = page.select_one('meta[name="description"]')
+    og_description = page.select_one('meta[property="og:description"]')
+    assert description
+    assert og_description
+    assert description["content"] == og_description["content"]
     assert len(page.select("h1")) == 1
 
 
@@ -197,7 +197,7 @@ def test_programs_that_read_find_each_page() -> None:
 
 
 @every_page
-def test_reads_without_scripts(
+def test_a_page_can_be_read_without_scripts(
     open_page: Callable[..., Page], path: str
 ) -> None:
     page = open_page(path, java_script_enabled=False)
@@ -205,7 +205,7 @@ def test_reads_without_scripts(
 
 
 @every_page
-def test_budget(browser: Browser, site: str, path: str) -> None:
+def test_a_page_loads_little(browser: Browser, site: str, path: str) -> None:
     """A poor connection is enough: all that a page loads, compressed."""
     with browser.new_context() as context:
         page = context.new_page()
@@ -222,7 +222,7 @@ def test_budget(browser: Browser, site: str, path: str) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_valid() -> None:
+def test_pages_are_valid_html() -> None:
     command = ["java", "-jar", str(VNU), "--skip-non-html", "--errors-only"]
     files = [str(SITE / path) for path in PAGES]
     checked = subprocess.run(

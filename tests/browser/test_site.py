@@ -136,7 +136,9 @@ FOUND = [
 
 
 @pytest.mark.parametrize(("words", "first"), FOUND)
-def test_search_finds(open_page: Open, words: str, first: str) -> None:
+def test_search_finds_the_page_first(
+    open_page: Open, words: str, first: str
+) -> None:
     found = search(open_page("index.html"), words)
     assert found[0].partition("#")[0].partition("?")[0] == first
 
@@ -200,7 +202,7 @@ def test_everything_can_be_reached_by_keyboard(
     assert page.evaluate(NOT_VISITED) == []
 
 
-def test_steps_by_keyboard(open_page: Open) -> None:
+def test_stepper_obeys_the_keyboard(open_page: Open) -> None:
     page = open_page("tutorial/03-pipes.html", reduced_motion="reduce")
     run = page.locator(".recording-run").first
     run.scroll_into_view_if_needed()  # what is far below is not laid out
@@ -212,7 +214,7 @@ def test_steps_by_keyboard(open_page: Open) -> None:
         assert int(slider.input_value()) == step
 
 
-def test_reads_from_disk(open_page: Open) -> None:
+def test_site_can_be_read_from_a_disk(open_page: Open) -> None:
     """The zipped site, unpacked: pages, styles, scripts and search."""
     page = open_page("index.html", host=f"{SITE.as_uri()}/")
     page.get_by_role("link", name="3. Pipes").first.click()
@@ -242,7 +244,9 @@ AUDITS = ["cumulative-layout-shift"]
 @pytest.mark.parametrize(
     "path", ["index.html", LARGEST.relative_to(SITE).as_posix()]
 )
-def test_lighthouse(site: str, chromium: str, path: str) -> None:
+def test_lighthouse_finds_no_fault(
+    site: str, chromium: str, path: str
+) -> None:
     command = [
         "node",
         str(HERE / "node_modules" / "lighthouse" / "cli" / "index.js"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import re
 import socket
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -15,25 +17,28 @@ from ipc_examples.datagram_request import ask
 from ipc_examples.peek import packed, take
 from ipc_examples.skeleton import distribute
 from ipc_examples.socketpair import receive_message
-from tests.harness.catalogue import FINISHING, source
+from tests.harness.catalogue import STANDALONE, calls_of, source
 from tests.harness.examples import examples
 from tests.harness.peers import (
-    DATAGRAM,
+    DATAGRAM_RECEIVERS,
     LOOPBACK,
-    STREAM,
+    STREAM_SERVERS,
     client_of,
     send_to,
     stop_server,
 )
-from tests.harness.running import DEADLINE, RunningProgram, assert_tells
+from tests.harness.running import DEADLINE, RunningProgram, assert_exit_report
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
-SIZE = 1024  # of the buffers for datagrams
+DATAGRAM_SIZE = 1024  # of the buffers for datagrams
 # They show what they, or their children, send. An answer may be cut: it has a
 # test of its own.
-SHOWING = [
+PRINTING_MESSAGES = [
     p
-    for p in FINISHING
+    for p in STANDALONE
     if "{escaped(" in source(p) and p != "datagram_request"
 ]
 PART = (
@@ -58,7 +63,7 @@ HARMFUL = re.compile(
     "[\\0-\\t\\v-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069]"
 )
 LETTERS = {"n": "\n", "r": "\r", "t": "\t"}
-Said = tuple[dict[str, object], list[bytes]]
+Sent = tuple[dict[str, object], list[bytes]]
 
 
 def unescaped(text: str) -> bytes:
@@ -80,7 +85,7 @@ def messages(out: str) -> list[bytes]:
     return [unescaped(text) for _, arrow, text in lines if arrow]
 
 
-def shown(*sent: bytes) -> list[bytes]:
+def as_shown(*sent: bytes) -> list[bytes]:
     """Return what messages() makes of *sent*.
 
     A control character and a byte that is no UTF-8 look alike below 256.
@@ -93,29 +98,64 @@ def messages_of(data: bytes) -> list[bytes]:
     return data.removesuffix(b"\0").split(b"\0")
 
 
-def said(program: str, data: bytes) -> Said:
-    """Return what makes *program* send *data*, and what it has to show."""
-    text = data.replace(b"\0", b"")  # for those where NUL ends a message
-    urgent, lines = data[-1:] or b"!", data.splitlines()
-    talk = {"FROM_CHILD": text + b"\0", "FROM_PARENT": text[::-1] + b"\0"}
-    by_program: dict[str, Said] = {
-        "out_of_band": (
-            {"URGENT": urgent, "MESSAGE": data},
-            [*messages_of(urgent), *messages_of(data)],
-        ),
-        "pass_descriptor": (
-            {"MESSAGE": data},
-            [message for line in lines for message in messages_of(line)],
-        ),
-        "pipe": ({"MESSAGE": data + b"\0"}, messages_of(data + b"\0")),
-        "socketpair": ({**talk}, [text, text[::-1]]),
+@functools.cache
+def constants_shown(program: str) -> list[str]:
+    """Return the names of the bytes that *program* shows, in their order.
+
+    What it sends is what its module has as a constant.
+    """
+    with RunningProgram(program) as running:
+        as_shown = messages(running.finish().out)
+    constants = {
+        value.rstrip(b"\0\n"): name
+        for name, value in vars(program_module(program)).items()
+        if name.isupper() and isinstance(value, bytes)
     }
-    return by_program[program]
+    if unknown := [text for text in as_shown if text not in constants]:
+        pytest.fail(f"{program} shows {unknown}: none of its constants")
+    return [constants[text] for text in as_shown]
+
+
+def any_sent(program: str, data: bytes) -> Sent:
+    """Return constants for *program* to send, and the messages it has to show.
+
+    The first is made of *data*, the next of the same turned round, each as
+    its own constant is: one byte, or text that a NUL ends.
+    """
+    replace: dict[str, object] = {}
+    expected: list[bytes] = []
+    for name in constants_shown(program):
+        sent = like_constant(program, name, data)
+        replace[name] = sent
+        expected += messages_shown(program, sent)
+        data = data[::-1]
+    return replace, expected
+
+
+def like_constant(program: str, name: str, data: bytes) -> bytes:
+    """Return *data* so that it may stand in the place of a constant."""
+    constant: bytes = getattr(program_module(program), name)
+    if len(constant) == 1:
+        return data[-1:] or b"!"
+    if r'partition(b"\0")' in source(program):  # a NUL ends its messages
+        data = data.replace(b"\0", b"")
+    return data + b"\0" if constant.endswith(b"\0") else data
+
+
+def messages_shown(program: str, sent: bytes) -> list[bytes]:
+    """Return as what messages *program* shows what was sent."""
+    by_line = "splitlines" in {c.split(".")[-1] for c in calls_of(program)}
+    parts = sent.splitlines() if by_line else [sent]
+    return [message for part in parts for message in messages_of(part)]
+
+
+def program_module(program: str) -> ModuleType:
+    return importlib.import_module(f"ipc_examples.{program}")
 
 
 @pytest.mark.fault("any bytes, in any pieces")
-@pytest.mark.parametrize("program", STREAM)
-def test_any_stream(program: str) -> None:
+@pytest.mark.parametrize("program", STREAM_SERVERS)
+def test_any_bytes_of_a_stream_are_shown(program: str) -> None:
     """Each piece is sent when the last is shown: so it is read as it is."""
     module = importlib.import_module(f"ipc_examples.{program}")
     size: int = module.BUFFER_SIZE
@@ -136,7 +176,7 @@ def test_any_stream(program: str) -> None:
                         client.sendall(piece)
                         sent = messages_of(piece)
                         lines = [running.line() for _ in sent]
-                        assert messages("\n".join(lines)) == shown(*sent)
+                        assert messages("\n".join(lines)) == as_shown(*sent)
             assert running.line() == "Ending connection"
 
         comes_out_whole()
@@ -145,41 +185,45 @@ def test_any_stream(program: str) -> None:
 
 
 @pytest.mark.fault("any datagram")
-@pytest.mark.parametrize("program", DATAGRAM)
-def test_any_datagram(program: str) -> None:
+@pytest.mark.parametrize("program", DATAGRAM_RECEIVERS)
+def test_any_datagram_is_shown_or_reported_cut(program: str) -> None:
     @examples(40)
     @given(BYTES)
     def comes_out_or_is_reported_cut(datagram: bytes) -> None:
         with RunningProgram(program) as running:
             send_to(program, running.line(), datagram)
             ended = running.finish()
-        if len(datagram) > SIZE:
-            assert_tells(ended, rf"{program}: cut to {SIZE} bytes\n")
+        if len(datagram) > DATAGRAM_SIZE:
+            assert_exit_report(
+                ended, rf"{program}: cut to {DATAGRAM_SIZE} bytes\n"
+            )
         else:
-            assert_tells(ended, "", status=0)
-        assert messages(ended.out) == shown(*messages_of(datagram[:SIZE]))
+            assert_exit_report(ended, "", status=0)
+        assert messages(ended.out) == as_shown(
+            *messages_of(datagram[:DATAGRAM_SIZE])
+        )
 
     comes_out_or_is_reported_cut()
 
 
 @pytest.mark.fault("any bytes from a child, or from oneself")
-@pytest.mark.parametrize("program", SHOWING)
-def test_any_child(program: str) -> None:
+@pytest.mark.parametrize("program", PRINTING_MESSAGES)
+def test_any_bytes_of_a_child_are_shown(program: str) -> None:
     @examples(15)
     @given(BYTES)
     def comes_out_whole(data: bytes) -> None:
-        replace, sent = said(program, data)
+        replace, sent = any_sent(program, data)
         with RunningProgram(program, replace=replace) as running:
             status, out, err = running.finish()
         assert (status, err) == (0, "")
-        assert messages(out) == shown(*sent)
+        assert messages(out) == as_shown(*sent)
 
     comes_out_whole()
 
 
-@pytest.mark.parametrize("program", SHOWING)
-def test_any_child_fits_the_terminals_encoding(program: str) -> None:
-    replace, sent = said(program, "é".encode())
+@pytest.mark.parametrize("program", PRINTING_MESSAGES)
+def test_bytes_of_a_child_fit_the_terminals_encoding(program: str) -> None:
+    replace, sent = any_sent(program, "é".encode())
     with RunningProgram(program, replace=replace, encoding="ascii") as running:
         status, out, err = running.finish()
     assert (status, err) == (0, "")
@@ -188,7 +232,7 @@ def test_any_child_fits_the_terminals_encoding(program: str) -> None:
 
 @pytest.mark.fault("any answer")
 @pytest.mark.parametrize("program", ["datagram_request"])
-def test_any_answer(program: str) -> None:
+def test_any_answer_is_shown_or_reported_cut(program: str) -> None:
     @examples(40)
     @given(BYTES)
     def comes_out_or_is_reported_cut(answer: bytes) -> None:
@@ -200,11 +244,13 @@ def test_any_answer(program: str) -> None:
                 "ask_child": partial(ask, server.getsockname()),
             }
             with RunningProgram(program, replace=replace) as running:
-                server.sendto(answer, server.recvfrom(SIZE)[1])
+                server.sendto(answer, server.recvfrom(DATAGRAM_SIZE)[1])
                 status, out, err = running.finish()
         assert (status, err) == (0, "")
-        assert out.startswith("request 1, cut -->") is (len(answer) > SIZE)
-        assert messages(out) == shown(*messages_of(answer[:SIZE]))
+        assert out.startswith("request 1, cut -->") is (
+            len(answer) > DATAGRAM_SIZE
+        )
+        assert messages(out) == as_shown(*messages_of(answer[:DATAGRAM_SIZE]))
 
     comes_out_or_is_reported_cut()
 
@@ -221,7 +267,7 @@ def test_any_message_ends_at_its_nul(data: bytes) -> None:
 
 
 @examples(100)
-@given(st.lists(st.binary(max_size=SIZE), max_size=5))
+@given(st.lists(st.binary(max_size=DATAGRAM_SIZE), max_size=5))
 def test_any_items_can_be_taken_one_by_one(items: list[bytes]) -> None:
     one, other = socket.socketpair()
     with one, other:
@@ -232,7 +278,11 @@ def test_any_items_can_be_taken_one_by_one(items: list[bytes]) -> None:
 
 @examples(20)
 @given(
-    st.lists(st.binary(max_size=SIZE).filter(lambda line: b"\n" not in line))
+    st.lists(
+        st.binary(max_size=DATAGRAM_SIZE).filter(
+            lambda line: b"\n" not in line
+        )
+    )
 )
 def test_any_lines_are_answered_in_order(lines: list[bytes]) -> None:
     with RunningProgram(

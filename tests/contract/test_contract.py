@@ -18,29 +18,31 @@ import tokenize
 from typing import TYPE_CHECKING
 
 import pytest
+from record import recorder
 
+from tests.harness import recordings
 from tests.harness.catalogue import (
-    ECHOING,
+    ECHO_SERVERS,
     FILES,
-    FINISHING,
     FORKING,
     PROGRAMS,
-    RECEIVING,
+    RECEIVERS,
     ROOT,
-    SENDING,
-    SERVING,
+    SENDERS,
+    SERVERS,
+    STANDALONE,
     WITH_ARGUMENTS,
     command_line,
     documented_command,
     programs_named,
     source,
 )
-from tests.harness.peers import UDP, nobody_for
+from tests.harness.peers import UDP_SENDERS, nobody_for
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
     Status,
-    assert_tells,
+    assert_exit_report,
     outcome_of,
     wait_until_blocked,
 )
@@ -137,54 +139,97 @@ class TestText:
         assert program not in sys.stdlib_module_names
 
     @every_program
-    def test_is_short(self, program: str) -> None:
+    def test_a_program_is_short(self, program: str) -> None:
         assert len(code_lines(program)) <= CODE_LINES
 
     @every_program
-    def test_fits_beside_the_sidebar(self, program: str) -> None:
+    def test_lines_fit_beside_the_sidebar(self, program: str) -> None:
         assert max(map(len, source(program).splitlines())) <= COLUMNS
 
 
 class TestName:
     """What the tests find by what a program calls, its name says as well."""
 
-    def test_names_of_receivers(self) -> None:
-        assert programs_named("_receive", "_accept", "_select") == RECEIVING
+    @pytest.mark.parametrize(
+        ("endings", "found", "how"),
+        [
+            (("_receive", "_accept", "_select"), RECEIVERS, "print -->"),
+            (("_echo",), ECHO_SERVERS, "bind, and not print -->"),
+            (("_send", "_connect"), SENDERS, "connect or send, not bind"),
+        ],
+        ids=["receivers", "echo", "senders"],
+    )
+    def test_does_what_the_end_of_its_name_says(
+        self, endings: tuple[str, ...], found: list[str], how: str
+    ) -> None:
+        if others := {*programs_named(*endings)} - {*found}:
+            pytest.fail(
+                f"{sorted(others)}: what ends in {' or '.join(endings)} has "
+                f"to {how}; tests/harness/catalogue.py finds it by that",
+                pytrace=False,
+            )
 
-    def test_names_of_those_that_echo(self) -> None:
-        assert programs_named("_echo") == ECHOING
-
-    def test_names_of_senders(self) -> None:
-        assert programs_named("_send", "_connect") == SENDING
-
-    @pytest.mark.parametrize("program", SERVING + SENDING)
-    def test_name_tells_domain_and_style(self, program: str) -> None:
-        domain = "unix" if "socket.AF_UNIX" in source(program) else "inet"
+    @pytest.mark.parametrize("program", SERVERS + SENDERS)
+    def test_name_begins_with_family_and_type(self, program: str) -> None:
+        family = "unix" if "socket.AF_UNIX" in source(program) else "inet"
         datagram = "socket.SOCK_DGRAM" in source(program)
-        style = "datagram" if datagram else "stream"
-        assert program.startswith(f"{domain}_{style}_")
+        start = f"{family}_{'datagram' if datagram else 'stream'}_"
+        if not program.startswith(start):
+            pytest.fail(
+                f"{program} needs a peer, or waits for one: let its name "
+                f"begin with {start}",
+                pytrace=False,
+            )
 
 
 class TestPlaces:
-    @every_program
-    def test_has_its_own_tests(self, program: str) -> None:
-        test = f"tests/programs/test_{program}.py"
-        if not (ROOT / test).exists():
-            pytest.fail(f"{test} is missing", pytrace=False)
+    """A program has a test, a page, and a transcript that is recorded."""
 
     @every_program
-    def test_has_a_page(self, program: str) -> None:
+    def test_a_program_has_its_own_tests(self, program: str) -> None:
+        test = f"tests/programs/test_{program}.py"
+        if not (ROOT / test).exists():
+            ask_for(f"{test} is missing: copy that of a program that is close")
+
+    @every_program
+    def test_a_page_includes_the_program(self, program: str) -> None:
         include = re.compile(
             rf"^```+\{{literalinclude\}} \S*ipc_examples/{program}\.py$",
             re.MULTILINE,
         )
         pages = (ROOT / "docs").rglob("*.md")
         if not any(include.search(page.read_text("utf-8")) for page in pages):
-            pytest.fail(
+            ask_for(
                 f"no page below docs includes ipc_examples/{program}.py, "
-                "by literalinclude",
-                pytrace=False,
+                "by literalinclude: write one, or a section of a chapter"
             )
+
+    @every_program
+    def test_a_program_has_a_recorded_transcript(self, program: str) -> None:
+        names = recordings_of(program)
+        if not names:
+            ask_for(
+                f"no {{transcript}} below docs runs ipc_examples.{program} "
+                f"and has the option record: write :record: {program} into "
+                f"one, and run nox -s record -- {program}"
+            )
+        runs = [recordings.load(name) for name in names]
+        assert any(program in run.sources for run in runs)
+
+
+def recordings_of(program: str) -> list[str]:
+    """Return the names of the transcripts that run *program*, if recorded."""
+    command = re.compile(rf"\bipc_examples\.{program}\b")
+    return [
+        name
+        for name, (_, block) in recorder.recorded().items()
+        if command.search(block.text)
+    ]
+
+
+def ask_for(what: str) -> None:
+    """Fail, as something is missing."""
+    pytest.fail(what, pytrace=False)
 
 
 @every_program
@@ -219,7 +264,7 @@ def test_has_a_parser_only_for_arguments(program: str) -> None:
 
 
 @with_arguments
-def test_helps(program: str) -> None:
+def test_help_begins_with_the_usage(program: str) -> None:
     with RunningProgram(program, "--help") as running:
         ended = running.finish()
     assert (ended.status, ended.err) == (0, "")
@@ -247,8 +292,8 @@ def test_refuses_too_many_arguments(program: str) -> None:
     with RunningProgram(program, *["more"] * 9) as running:
         ended = running.finish()
     name = re.escape(f"{program}.py")
-    told = rf"usage: {name} \[-h\].*\n(  .*\n)*{name}: error: .*\n"
-    assert_tells(ended, told, status=2, out="")
+    stderr = rf"usage: {name} \[-h\].*\n(  .*\n)*{name}: error: .*\n"
+    assert_exit_report(ended, stderr, status=2, out="")
 
 
 class TestCopiedAlone:
@@ -265,8 +310,8 @@ class TestCopiedAlone:
         strict = re.sub(r"\bpython ", STRICT, line)
         return ["sh", "-c", f"exec {strict}"]
 
-    @pytest.mark.parametrize("program", FINISHING)
-    def test_finishes(self, program: str) -> None:
+    @pytest.mark.parametrize("program", STANDALONE)
+    def test_a_copy_finishes(self, program: str) -> None:
         ended = outcome_of(
             self.command(command_line(program)),
             name=program,
@@ -277,8 +322,8 @@ class TestCopiedAlone:
         assert ended.out or program == "skeleton"  # which was given nothing
         assert os.listdir() == [f"{program}.py"]
 
-    @pytest.mark.parametrize("program", SERVING)
-    def test_is_ended_by_control_c(self, program: str) -> None:
+    @pytest.mark.parametrize("program", SERVERS)
+    def test_a_copy_is_ended_by_control_c(self, program: str) -> None:
         with subprocess.Popen(
             self.command(command_line(program)),
             stdin=subprocess.DEVNULL,
@@ -297,8 +342,8 @@ class TestCopiedAlone:
         assert (Status(running.returncode), err) == (-signal.SIGINT, "")
         assert os.listdir() == [f"{program}.py"]
 
-    @pytest.mark.parametrize("program", SENDING)
-    def test_finds_nobody(self, program: str) -> None:
+    @pytest.mark.parametrize("program", SENDERS)
+    def test_a_copy_reports_that_nobody_is_there(self, program: str) -> None:
         """Over UDP a sender is not told."""
         with nobody_for(program) as arguments:
             ended = outcome_of(
@@ -307,8 +352,8 @@ class TestCopiedAlone:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
             )
-        if program in UDP:
+        if program in UDP_SENDERS:
             assert ended == (0, "", "")
         else:
-            assert_tells(ended, rf"{program}: .+\n", out="")
+            assert_exit_report(ended, rf"{program}: .+\n", out="")
         assert os.listdir() == [f"{program}.py"]

@@ -1,27 +1,71 @@
-"""What a program's own test says of it: its help, and its constants.
+"""A program's help says what its docstring says; its test, its constants.
 
-A new program's test has a HELP if it takes arguments, and CONSTANTS if it has
-any. So whoever changes one of these says it twice.
+So whoever changes the command line changes the docstring, and whoever changes
+a constant changes the test.
 """
 
 from __future__ import annotations
 
 import ast
 import importlib
-from typing import Any
+import re
+import shlex
 
 import pytest
 
-from tests.harness.catalogue import PROGRAMS, WITH_ARGUMENTS, source
+from tests.harness.catalogue import (
+    PROGRAMS,
+    WITH_ARGUMENTS,
+    documented_command,
+    source,
+)
 from tests.harness.running import RunningProgram
 
 BY_EFFECT = {"CODES", "ESCAPES", "STOPPING", "KEYBOARD", "WAITED_FOR"}
+HELP = """\
+usage: {program}.py [-h] {words}
+
+{sentence}
+
+positional arguments:
+{names}
+
+options:
+  -h, --help  show this help message and exit
+"""
 
 
-def said_of(program: str, name: str) -> Any:  # noqa: ANN401
-    """Return what the test of *program* says of it."""
-    test = importlib.import_module(f"tests.programs.test_{program}")
-    return getattr(test, name, None)
+def documented_words(program: str) -> list[str]:
+    """Return the words of its docstring's command line: "HOST", "[PORT]".
+
+    Where that is an example in quotes, each stands for a name, which the
+    program itself gives.
+    """
+    words = documented_command(program).partition(f"{program}.py")[2]
+    if "'" not in words and '"' not in words:
+        return words.split()
+    (metavar,) = re.findall(r'metavar="(\w+)"', source(program))
+    return [metavar for _ in shlex.split(words)]
+
+
+@pytest.mark.parametrize("program", WITH_ARGUMENTS)
+def test_help_is_what_the_docstring_says(
+    program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with RunningProgram(program, "--help") as running:
+        ended = running.finish()
+    words = documented_words(program)
+    sentence = ended.out.split("\n\n")[1]
+    assert re.fullmatch(r"[A-Z].*[^.]\.", sentence)
+    names = dict.fromkeys(word.strip("[]") for word in words)
+    documented = HELP.format(
+        program=program,
+        words=" ".join(words),
+        sentence=sentence,
+        names="\n".join(f"  {name}" for name in names),
+    )
+    assert ended == (0, documented, "")
 
 
 def constants_of(program: str) -> dict[str, object]:
@@ -40,14 +84,14 @@ def constants_of(program: str) -> dict[str, object]:
     return {n: v for n, v in values.items() if isinstance(v, plain)}
 
 
-@pytest.mark.parametrize("program", WITH_ARGUMENTS)
-def test_help(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    with RunningProgram(program, "--help") as running:
-        ended = running.finish()
-    assert ended == (0, said_of(program, "HELP"), "")
-
-
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_constants(program: str) -> None:
-    assert constants_of(program) == (said_of(program, "CONSTANTS") or {})
+def test_constants_are_in_its_test(program: str) -> None:
+    name = f"tests.programs.test_{program}"
+    in_test = getattr(importlib.import_module(name), "CONSTANTS", {})
+    if in_test != (constants := constants_of(program)):
+        pytest.fail(
+            f"tests/programs/test_{program}.py has CONSTANTS = {in_test!r}.\n"
+            f"If {program}.py is right, it should have\n\n"
+            f"CONSTANTS = {constants!r}",
+            pytrace=False,
+        )

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness.catalogue import RECEIVING, SERVING
+from tests.harness.catalogue import RECEIVERS, SERVERS
 from tests.harness.peers import (
-    DATAGRAM,
+    DATAGRAM_RECEIVERS,
     IPV6_ABSENT,
     LONGEST,
     LOOPBACK,
     NAMES_UNKNOWN,
-    STREAM,
+    STREAM_SERVERS,
     client_of,
     needs_ipv6,
     resolver,
@@ -30,9 +30,9 @@ from tests.harness.peers import (
 from tests.harness.running import (
     RunningProgram,
     as_unprivileged_user,
+    assert_exit_report,
     assert_idle,
     assert_refuses,
-    assert_tells,
     in_removed_directory,
     main_of,
     reason,
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 
-UNIX = [p for p in RECEIVING if p.startswith("unix_")]
-INET = [p for p in RECEIVING if p.startswith("inet_")]
-INET_STREAM = [p for p in STREAM if p in INET]
+UNIX = [p for p in RECEIVERS if p.startswith("unix_")]
+INET = [p for p in RECEIVERS if p.startswith("inet_")]
+INET_STREAM_SERVERS = [p for p in STREAM_SERVERS if p in INET]
 ELSEWHERE = "192.0.2.1"  # an address of no machine
 
 NO_FILE = rf"{reason(errno.ENOENT)}.*"
@@ -55,28 +55,30 @@ NOT_OURS = rf"{reason(errno.EADDRNOTAVAIL)}.*"
 ABSENT = rf"\[Errno {errno.EAFNOSUPPORT}\] no IPv6"
 NO_IPV4 = rf"\[Errno {socket.EAI_ADDRFAMILY}\] .*not supported"
 
-every_server = pytest.mark.parametrize("program", SERVING)
-every_receiver = pytest.mark.parametrize("program", RECEIVING)
-every_stream = pytest.mark.parametrize("program", STREAM)
-every_datagram = pytest.mark.parametrize("program", DATAGRAM)
+every_server = pytest.mark.parametrize("program", SERVERS)
+every_receiver = pytest.mark.parametrize("program", RECEIVERS)
+every_stream = pytest.mark.parametrize("program", STREAM_SERVERS)
+every_datagram = pytest.mark.parametrize("program", DATAGRAM_RECEIVERS)
 every_unix = pytest.mark.parametrize("program", UNIX)
-HOSTS = [p for p in SERVING if p.startswith("inet_")]
-every_host = pytest.mark.parametrize("program", HOSTS)
+INET_SERVERS = [p for p in SERVERS if p.startswith("inet_")]
+every_host = pytest.mark.parametrize("program", INET_SERVERS)
 every_datagram_host = pytest.mark.parametrize(
-    "program", [p for p in HOSTS if p in DATAGRAM]
+    "program", [p for p in INET_SERVERS if p in DATAGRAM_RECEIVERS]
 )
 every_listener = pytest.mark.parametrize(
-    "program", [p for p in HOSTS if p not in DATAGRAM]
+    "program", [p for p in INET_SERVERS if p not in DATAGRAM_RECEIVERS]
 )
 
 
 def first_line(program: str, path: str = "socket") -> str:
     """Return what a UNIX domain receiver prints first."""
-    name = "socket -->" if program in DATAGRAM else "Socket has name "
+    name = (
+        "socket -->" if program in DATAGRAM_RECEIVERS else "Socket has name "
+    )
     return name + path
 
 
-def converse(program: str, first: str, host: str) -> bytes:
+def exchange_one_byte(program: str, first: str, host: str) -> bytes:
     with client_of(program, first, host) as client:
         client.sendall(b"one")
         return client.recv(1)
@@ -208,8 +210,8 @@ class TestDatagrams:
             running.line()
             ended = running.finish()
         subject = "socket" if program in UNIX else LOOPBACK
-        told = rf"{program}: {subject}: {reason(errno.ENOBUFS)}\n"
-        assert_tells(ended, told, out="")
+        stderr = rf"{program}: {subject}: {reason(errno.ENOBUFS)}\n"
+        assert_exit_report(ended, stderr, out="")
 
     @every_datagram
     def test_one_datagram_is_enough(self, program: str) -> None:
@@ -284,7 +286,7 @@ class TestStreams:
             stop_server(program, running, first)
 
     @pytest.mark.fault("a reset in the middle of the stream")
-    @pytest.mark.parametrize("program", INET_STREAM)
+    @pytest.mark.parametrize("program", INET_STREAM_SERVERS)
     def test_survives_a_reset(self, program: str) -> None:
         now = struct.pack("ii", 1, 0)  # on, after 0 seconds
         with RunningProgram(program) as running:
@@ -312,7 +314,9 @@ class TestEnds:
 
     @every_server
     @pytest.mark.parametrize("number", STOPPING)
-    def test_ends_by_the_signal(self, program: str, number: int) -> None:
+    def test_a_server_dies_of_the_signal(
+        self, program: str, number: int
+    ) -> None:
         with RunningProgram(program) as running:
             running.line()
             running.signal(number)
@@ -320,7 +324,9 @@ class TestEnds:
 
     @every_stream
     @pytest.mark.parametrize("number", STOPPING)
-    def test_ends_while_it_serves(self, program: str, number: int) -> None:
+    def test_a_server_dies_of_a_signal_while_it_serves(
+        self, program: str, number: int
+    ) -> None:
         with (
             RunningProgram(program) as running,
             client_of(program, running.line()) as client,
@@ -355,7 +361,7 @@ class TestEnds:
         with RunningProgram(ignore_and_run, name=program) as running:
             first = running.line()
             running.signal(number)
-            if program in STREAM:
+            if program in STREAM_SERVERS:
                 send_to(program, first, b"one")
                 assert running.line() == "-->one"
                 assert running.line() == "Ending connection"
@@ -420,7 +426,7 @@ class TestPaths:
         run = as_unprivileged_user(program, os.path.abspath("closed/socket"))
         with RunningProgram(run, name=program) as running:
             ended = running.finish()
-        assert_tells(ended, rf"{program}: .*Permission denied\n", out="")
+        assert_exit_report(ended, rf"{program}: .*Permission denied\n", out="")
         os.rmdir("closed")
 
     @pytest.mark.fault("a path that is not ASCII")
@@ -439,8 +445,8 @@ class TestPaths:
         run = in_removed_directory(program)
         with RunningProgram(run, name=program) as running:
             ended = running.finish()
-        told = rf"{program}: .*No such file or directory\n"
-        assert_tells(ended, told, out="")
+        stderr = rf"{program}: .*No such file or directory\n"
+        assert_exit_report(ended, stderr, out="")
 
     @pytest.mark.fault(
         "a path that is taken: stale socket, file, directory, link"
@@ -498,7 +504,7 @@ class TestHosts:
             pytest.param("::", "::1", marks=needs_ipv6),
         ],
     )
-    def test_hosts_are_listened_at(
+    def test_listens_at_the_host_that_is_named(
         self, program: str, host: str, reached_at: str
     ) -> None:
         with RunningProgram(program, host) as running:
@@ -510,7 +516,7 @@ class TestHosts:
         with RunningProgram(program) as running:
             first = running.line()
             with pytest.raises(ConnectionRefusedError):
-                converse(program, first, host="127.0.0.2")
+                exchange_one_byte(program, first, host="127.0.0.2")
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
     @pytest.mark.fault("a host of whose addresses the first cannot be had")
@@ -545,13 +551,13 @@ class TestHosts:
 
     @pytest.mark.fault("a host with IPv6 addresses alone, given by its name")
     @every_datagram_host
-    def test_must_have_an_ipv4_address(self, program: str) -> None:
+    def test_hosts_must_have_an_ipv4_address(self, program: str) -> None:
         replace = resolver("::1")
         assert_refuses(program, "sea", why=NO_IPV4, replace=replace)
 
     @pytest.mark.fault("IPv6 absent")
     @every_datagram_host
-    def test_of_ipv6_need_it(self, program: str) -> None:
+    def test_hosts_of_ipv6_need_ipv6(self, program: str) -> None:
         assert_refuses(program, "::1", why=ABSENT, replace=IPV6_ABSENT)
 
     @pytest.mark.fault("IPv6 absent")

@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness.catalogue import SENDING
+from tests.harness.catalogue import SENDERS
 from tests.harness.peers import (
-    CONNECTING,
     IPV6_ABSENT,
     LONGEST,
     LOOPBACK,
     NAMES_UNKNOWN,
-    UDP,
+    STREAM_CLIENTS,
+    UDP_SENDERS,
     message_of,
     needs_ipv6,
     nobody_for,
     peer_of,
     received_by,
     resolver,
-    style_of,
+    socket_type_of,
 )
 from tests.harness.running import (
     RunningProgram,
     as_unprivileged_user,
+    assert_exit_report,
     assert_refuses,
-    assert_tells,
     in_removed_directory,
     reason,
 )
@@ -40,19 +40,19 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 
-UNIX = [p for p in SENDING if p.startswith("unix_")]
-INET = [p for p in SENDING if p.startswith("inet_")]
+UNIX = [p for p in SENDERS if p.startswith("unix_")]
+INET = [p for p in SENDERS if p.startswith("inet_")]
 
 NO_FILE = reason(errno.ENOENT)
 REFUSED = reason(errno.ECONNREFUSED)
 
-every_sender = pytest.mark.parametrize("program", SENDING)
+every_sender = pytest.mark.parametrize("program", SENDERS)
 every_unix = pytest.mark.parametrize("program", UNIX)
 every_inet = pytest.mark.parametrize("program", INET)
 every_client = pytest.mark.parametrize(
-    "program", [p for p in CONNECTING if p in INET]
+    "program", [p for p in STREAM_CLIENTS if p in INET]
 )
-every_udp = pytest.mark.parametrize("program", UDP)
+every_udp = pytest.mark.parametrize("program", UDP_SENDERS)
 
 
 @every_sender
@@ -68,11 +68,11 @@ def test_sends_the_bytes_of_the_original_once(program: str) -> None:
 
 @pytest.mark.fault("nobody there")
 @every_sender
-def test_finds_nobody(
+def test_reports_that_nobody_is_there(
     program: str, record_property: Callable[[str, object], None]
 ) -> None:
     with nobody_for(program) as arguments:
-        if program in UDP:
+        if program in UDP_SENDERS:
             record_property("instead", "datagram_request")
             assert_sends(program, *arguments)
         else:
@@ -87,7 +87,7 @@ def assert_sends(program: str, *arguments: str) -> None:
 
 
 @every_sender
-def test_needs_every_argument(program: str) -> None:
+def test_a_sender_needs_every_argument(program: str) -> None:
     with RunningProgram(program) as running:
         status, out, err = running.finish()
     assert (status, out) == (2, "")
@@ -95,7 +95,7 @@ def test_needs_every_argument(program: str) -> None:
 
 
 @every_sender
-def test_can_be_interrupted(program: str) -> None:
+def test_a_sender_dies_of_control_c(program: str) -> None:
     def interrupt(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -150,7 +150,7 @@ class TestPaths:
         run = in_removed_directory(program, "peer")
         with RunningProgram(run, name=program) as running:
             ended = running.finish()
-        assert_tells(ended, rf"{program}: peer: {NO_FILE}\n", out="")
+        assert_exit_report(ended, rf"{program}: peer: {NO_FILE}\n", out="")
 
     @pytest.mark.fault("a path of 108 bytes, or to nothing")
     @every_unix
@@ -176,7 +176,7 @@ class TestPaths:
             run = as_unprivileged_user(program, os.path.abspath(arguments[-1]))
             with RunningProgram(run, name=program) as running:
                 ended = running.finish()
-        assert_tells(ended, rf"{program}: .*Permission denied\n", out="")
+        assert_exit_report(ended, rf"{program}: .*Permission denied\n", out="")
 
     @pytest.mark.fault("a stale socket file")
     @every_unix
@@ -200,7 +200,9 @@ class TestPaths:
     @pytest.mark.fault("a socket of the other style")
     @every_unix
     def test_paths_must_be_of_the_right_style(self, program: str) -> None:
-        other = next(p for p in UNIX if style_of(p) != style_of(program))
+        other = next(
+            p for p in UNIX if socket_type_of(p) != socket_type_of(program)
+        )
         with peer_of(other) as (_, arguments):
             why = reason(errno.EPROTOTYPE)
             assert_refuses(program, *arguments, why=why)
@@ -236,13 +238,13 @@ class TestHosts:
         assert_refuses(program, host, "1", why=why)
 
     @every_client
-    def test_must_have_an_address(self, program: str) -> None:
+    def test_hosts_must_have_an_address(self, program: str) -> None:
         why = "getaddrinfo returns an empty list"  # says create_connection()
         assert_refuses(program, "nobody", "1", why=why, replace=resolver())
 
     @pytest.mark.fault("a host with IPv6 addresses alone, given by its name")
     @every_udp
-    def test_must_have_an_ipv4_address(self, program: str) -> None:
+    def test_hosts_must_have_an_ipv4_address(self, program: str) -> None:
         why = rf"\[Errno {socket.EAI_ADDRFAMILY}\] .*not supported"
         assert_refuses(program, "sea", "1", why=why, replace=resolver("::1"))
 
@@ -263,7 +265,7 @@ class TestHosts:
 
     @pytest.mark.fault("IPv6 absent")
     @every_udp
-    def test_of_ipv6_need_it(self, program: str) -> None:
+    def test_hosts_of_ipv6_need_ipv6(self, program: str) -> None:
         why = rf"\[Errno {errno.EAFNOSUPPORT}\] no IPv6"
         assert_refuses(program, "::1", "1", why=why, replace=IPV6_ABSENT)
 
@@ -325,8 +327,10 @@ class TestPorts:
     @pytest.mark.fault("a port where nobody is: 65535, or one below 1024")
     @every_inet
     @pytest.mark.parametrize("port", ["1", "65535"])
-    def test_may_be_anybodys(self, program: str, port: str) -> None:
-        if program in UDP:
+    def test_ports_may_be_privileged_or_65535(
+        self, program: str, port: str
+    ) -> None:
+        if program in UDP_SENDERS:
             assert_sends(program, LOOPBACK, port)
         else:
             assert_refuses(program, LOOPBACK, port, why=REFUSED)

@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from tests.harness.catalogue import RECEIVING, SERVING, programs_calling
-from tests.harness.peers import LOOPBACK, STREAM, client_of, style_of
+from tests.harness.catalogue import RECEIVERS, SELECTING, SERVERS
+from tests.harness.peers import (
+    LOOPBACK,
+    STREAM_SERVERS,
+    client_of,
+    socket_type_of,
+)
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
-    assert_tells,
+    assert_exit_report,
     main_of,
     reason,
 )
@@ -28,11 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
-LISTENING = [p for p in SERVING if style_of(p) == socket.SOCK_STREAM]
-SELECTING = [p for p in SERVING if p in programs_calling("accept_connection")]
-INET = [p for p in LISTENING if p.startswith("inet_")]
+STREAM_LISTENERS = [
+    p for p in SERVERS if socket_type_of(p) == socket.SOCK_STREAM
+]
+INET = [p for p in STREAM_LISTENERS if p.startswith("inet_")]
 
-every_stream = pytest.mark.parametrize("program", STREAM)
+every_stream = pytest.mark.parametrize("program", STREAM_SERVERS)
 
 
 def module_of(program: str) -> Any:  # noqa: ANN401
@@ -73,7 +79,7 @@ def test_does_not_take_a_port_from_another(program: str) -> None:
         with RunningProgram(program, replace=at_port(port)) as other:
             ended = other.finish()
         why = rf"{reason(errno.EADDRINUSE)}.*"
-        assert_tells(ended, rf"{program}: 127\.0\.0\.1: {why}\n", out="")
+        assert_exit_report(ended, rf"{program}: 127\.0\.0\.1: {why}\n", out="")
         assert one.interrupt() == (-signal.SIGINT, "", "")
 
 
@@ -109,7 +115,7 @@ def test_writes_once_for_each_read(program: str) -> None:
 
 
 @pytest.mark.fault("output that nobody reads any more, in the middle")
-@pytest.mark.parametrize("program", RECEIVING)
+@pytest.mark.parametrize("program", RECEIVERS)
 def test_names_what_failed_when_nobody_reads(program: str) -> None:
     """Neither the host nor the path is to blame."""
     with RunningProgram(program) as running:
@@ -120,10 +126,10 @@ def test_names_what_failed_when_nobody_reads(program: str) -> None:
         with client_of(program, first) as client:
             client.sendall(b"one")
             ended = running.finish()
-    told = rf"{program}: standard output: {reason(errno.EPIPE)}\n"
+    stderr = rf"{program}: standard output: {reason(errno.EPIPE)}\n"
     # RunningProgram writes what is left, as Python does at its end.
     err = re.sub(r"Traceback (.*\n)+BrokenPipeError: .*\n", "", ended.err)
-    assert_tells(ended._replace(err=err), told, out="")
+    assert_exit_report(ended._replace(err=err), stderr, out="")
 
 
 @pytest.mark.parametrize("program", SELECTING)

@@ -98,7 +98,7 @@ def drawn(*kinds: str) -> list[Shape]:
     return [shape for shape in SEQUENCE.shapes if shape.kind in kinds]
 
 
-def test_lives() -> None:
+def test_lifelines_show_who_runs_and_who_waits() -> None:
     lives = dict.fromkeys(NAMES, "")
     bars = []
     for shape in drawn("life", "waits"):
@@ -117,7 +117,7 @@ def test_lives() -> None:
     assert lives == LIVES
 
 
-def test_arrows() -> None:
+def test_arrows_lead_from_cause_to_effect() -> None:
     lines, heads = drawn("cause", "data"), drawn("head")
     found = []
     for line, head in zip(lines, heads, strict=True):
@@ -127,7 +127,7 @@ def test_arrows() -> None:
     assert sorted(found) == sorted(ARROWS)
 
 
-def test_labels() -> None:
+def test_labels_stand_in_their_rows() -> None:
     assert [shape.text for shape in drawn("label")] == LABELS.splitlines()
     for row, shape in enumerate(drawn("label")):
         ((x, y),) = shape.points
@@ -151,7 +151,7 @@ def test_a_dot_for_each_step() -> None:
     ]
 
 
-def test_names_stand_above() -> None:
+def test_names_stand_above_the_lifelines() -> None:
     titles = [(shape.text, shape.points[0][1]) for shape in drawn("title")]
     assert titles == [("parent", 14), ("child", 34), ("client", 54)]
 
@@ -188,7 +188,7 @@ DIRECTIONS = {
 
 
 @pytest.mark.parametrize("moment", TABLES)
-def test_tables(moment: str) -> None:
+def test_tables_show_who_holds_what(moment: str) -> None:
     picture = diagrams.tables(
         Words(handmade.RUN), handmade.RUN.at(moment), moment
     )
@@ -236,11 +236,11 @@ TIKZ = r"""\begin{tikzpicture}
 """
 
 
-def test_svg() -> None:
+def test_a_drawing_as_svg() -> None:
     assert SMALL.svg("small-1") == SVG
 
 
-def test_tikz() -> None:
+def test_a_drawing_as_tikz() -> None:
     texescape.init()
     first, second = SMALL.tikz(12)
     assert second == TIKZ

@@ -33,7 +33,7 @@ SHOWN = """\
 """
 
 
-def test_names_only(tmp_path: Path) -> None:
+def test_a_diff_is_headed_by_file_names_only(tmp_path: Path) -> None:
     texts = {"index.md": PAGE, "old.txt": OLD, "new.txt": NEW}
     site = small_sites.build(
         tmp_path, texts, "ipcdocs.pages.diff_headings", builder="text"

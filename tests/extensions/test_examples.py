@@ -37,7 +37,7 @@ class Built(NamedTuple):
 
 def build(folder: Path, page: str, status: int) -> Built:
     """Build a site whose tests end with a status."""
-    (folder / "judge.py").write_text(f"raise SystemExit({status})")
+    (folder / "tests_stub.py").write_text(f"raise SystemExit({status})")
     broken_off, site = "", None
     try:
         site = small_sites.build(
@@ -45,7 +45,7 @@ def build(folder: Path, page: str, status: int) -> Built:
             {"index.md": page},
             "ipcdocs.verification.run_examples",
             execute=True,
-            tests_command=["judge"],
+            tests_command=["tests_stub"],
         )
     except SystemExit as reason:
         broken_off = str(reason)
@@ -77,7 +77,7 @@ def test_the_site_is_written_if_all_is_right(tmp_path: Path) -> None:
 BREAKS_OFF = """
 import atexit, os
 extensions = ["myst_parser", "ipcdocs.verification.run_examples"]
-tests_command = ["judge"]
+tests_command = ["tests_stub"]
 
 @atexit.register
 def last():
@@ -90,7 +90,7 @@ def break_off(*_):
 def setup(app):
     app.connect("source-read", break_off)
 """
-JUDGE = """
+TESTS_STUB = """
 open("broken off").close()
 open("ended", "w").close()
 """
@@ -101,7 +101,7 @@ def test_a_build_that_breaks_off_waits_for_its_tests(tmp_path: Path) -> None:
     source.mkdir()
     (source / "conf.py").write_text(BREAKS_OFF)
     (source / "index.md").write_text(RIGHT)
-    (tmp_path / "judge.py").write_text(JUDGE)
+    (tmp_path / "tests_stub.py").write_text(TESTS_STUB)
     os.mkfifo(tmp_path / "broken off")
     done = subprocess.run(
         [sys.executable, "-m", "sphinx", "-D", "execute=1", "docs", "html"],

@@ -32,7 +32,9 @@ def result(program: str, **members: str) -> dict[str, str]:
     }
 
 
-def shown(*results: dict[str, str], paper: bool = False) -> list[str]:
+def notes_and_cells(
+    *results: dict[str, str], paper: bool = False
+) -> list[str]:
     """Return the texts of the parts of the matrix."""
     members = {"python": "3.x", "system": "UNIX", "results": results}
     parts = fault_matrix.matrix(members, paper=paper)
@@ -63,7 +65,7 @@ def test_a_cell_tells_what_came_of_a_test() -> None:
 
 
 def test_the_notes_tell_why() -> None:
-    *_, notes = shown(
+    *_, notes = notes_and_cells(
         result("a", instead="b"), result("b", outcome="skipped", why="no room")
     )
     assert "a cannot, but b can." in notes
@@ -79,18 +81,18 @@ def test_a_fault_need_not_concern_every_program() -> None:
 
 
 def test_on_paper_it_is_a_list() -> None:
-    assert "a fault: a ✓, b no 1." in shown(
+    assert "a fault: a ✓, b no 1." in notes_and_cells(
         result("a"), result("b", instead="a"), paper=True
     )
 
 
 def test_says_where_and_when() -> None:
-    assert "Python 3.x, UNIX, 2000-01-01." in shown(result("a"))
+    assert "Python 3.x, UNIX, 2000-01-01." in notes_and_cells(result("a"))
 
 
 def test_says_that_nothing_was_tested() -> None:
     for results in (), (result("a", outcome=results_file.NOT_RUN),):
-        assert shown(*results) == ["No test was run for this page."]
+        assert notes_and_cells(*results) == ["No test was run for this page."]
 
 
 @pytest.fixture

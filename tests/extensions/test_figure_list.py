@@ -67,10 +67,12 @@ def build(folder: Path, page: str, builder: str = "text") -> small_sites.Site:
     )
 
 
-def test_are_numbered_and_listed(tmp_path: Path) -> None:
+def test_figures_are_numbered_and_listed(tmp_path: Path) -> None:
     site = build(tmp_path, PAGE)
-    told = re.findall(r"index\.md:\d+: WARNING: (.+)", site.warnings)
-    assert told == [f"figure {number} is missing" for number in range(3, 10)]
+    warnings = re.findall(r"index\.md:\d+: WARNING: (.+)", site.warnings)
+    assert warnings == [
+        f"figure {number} is missing" for number in range(3, 10)
+    ]
     text = site.read("index.txt")
     for caption in "Figure 2b. A listing", "Figure 10. A table":
         assert text.count(caption) > 1  # also in the list
@@ -94,10 +96,10 @@ def test_without_a_caption_there_is_no_figure(tmp_path: Path) -> None:
 
 def test_the_number_is_not_written(tmp_path: Path) -> None:
     page = PAGE.replace("A table", "Figure 10. A table")
-    told = re.search(
+    warnings = re.search(
         r"index\.md:\d+: .*the number is", build(tmp_path, page).warnings
     )
-    assert told
+    assert warnings
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,6 @@ def test_the_number_is_not_written(tmp_path: Path) -> None:
         ("1 2 2a", "2"),
     ],
 )
-def test_gaps(names: str, missing: str) -> None:
+def test_gaps_in_the_numbers_are_found(names: str, missing: str) -> None:
     found = figure_list.gaps([f"figure-{name}" for name in names.split()])
     assert found == [f"figure {name}" for name in missing.split()]

@@ -69,7 +69,7 @@ INDEX = {
 }
 
 
-def test_leads_to_an_answer(tmp_path: Path) -> None:
+def test_an_entry_leads_to_an_answer(tmp_path: Path) -> None:
     texts = {
         "index.md": FRONT,
         "reference/symptoms.md": SYMPTOMS,

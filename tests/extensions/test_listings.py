@@ -80,7 +80,7 @@ def test_may_not_say_anything_else(tmp_path: Path) -> None:
     )
 
 
-def test_no_such_part(tmp_path: Path) -> None:
+def test_a_part_that_is_not_there_is_refused(tmp_path: Path) -> None:
     found, warnings = captions(tmp_path, ":caption:\n:pyobject: nosuch")
     assert found == []
     assert "Object named 'nosuch' not found" in warnings

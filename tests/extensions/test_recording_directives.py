@@ -15,66 +15,56 @@ from ipcdocs.recording import diagrams, directives, model
 from ipcdocs.recording.canvas import LOOKS
 from ipcdocs.recording.prose import Words
 from tests.harness import handmade, markdown_blocks, small_sites
-from tests.harness.catalogue import PROGRAMS
+from tests.harness.recordings import load
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMES = [*recorder.recorded()]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def load(name: str) -> model.Recording:
-    return model.load(recorder.RECORDINGS / f"{name}.json")
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_every_program_has_a_run(program: str) -> None:
-    assert any(program in load(name).sources for name in NAMES)
-
-
-@pytest.mark.parametrize("name", NAMES)
-class TestRun:
+@pytest.mark.parametrize("name", recorder.recorded())
+class TestDrawnRun:
     def test_the_stepper_comes_to_the_same_states(self, name: str) -> None:
         run, held = load(name), dict[str, dict[str, Any]](t={}, q={}, d={})
-        said = Words(run)
-        data: Any = directives.stepper_data(said)
+        words = Words(run)
+        data: Any = directives.stepper_data(words)
         for step, state in zip(data["steps"], run.states(), strict=True):
             for part, now in held.items():
                 now.update(step[part])
                 held[part] = {k: v for k, v in now.items() if v is not None}
-            assert held["q"] == said.waiting(state)
+            assert held["q"] == words.waiting(state)
             assert held["t"] == {
-                f"{process} {fd}": said.end(end)
+                f"{process} {fd}": words.end(end)
                 for process, table in state.tables.items()
                 for fd, end in table.items()
             }
 
     def test_who_has_to_wait_is_shown_waiting(self, name: str) -> None:
         run = load(name)
-        said = Words(run)
+        words = Words(run)
         for number, step in enumerate(run.steps):
             before = run.steps[number - 1].process
-            if step.waited and before != step.process:
-                line, doing = said.activity(number - 1, step.process)
+            if step.blocked and before != step.process:
+                line, doing = words.activity(number - 1, step.process)
                 assert line == step.line
                 assert doing.startswith("waits in ``")
 
     def test_every_step_is_drawn_and_told(self, name: str) -> None:
         run = load(name)
-        said = Words(run)
+        words = Words(run)
         root = ET.fromstring(diagrams.sequence(Words(run)).svg("x"))  # noqa: S314
         rows = root.findall(f"{SVG}path[@data-step]")
         assert len(rows) == len(run.steps)
         labels = [e.text or "" for e in root.findall(f"{SVG}text")]
         for number, step in enumerate(run.steps):
-            call = said.call(step)
+            call = words.call(step)
             line = "" if step.line is None else str(step.line)
             label = labels[len(run.processes) + number]
             assert label.startswith(
                 f"{line:>3} {call}"[: diagrams.COLUMNS - 1]
             )
-            assert f"``{call}``" in said.step(number)
+            assert f"``{call}``" in words.step(number)
 
     def test_every_link_between_processes_is_an_arrow(self, name: str) -> None:
         run = load(name)
@@ -82,7 +72,7 @@ class TestRun:
         links += [
             step
             for step in run.steps
-            for cause in step.after
+            for cause in step.causes
             if run.steps[cause].process != step.process
         ]
         shapes = diagrams.sequence(Words(run)).shapes
@@ -242,7 +232,7 @@ def test_a_run_that_was_changed_is_refused(tmp_path: Path) -> None:
         "recordings/made.json": dumped.replace('"line": 41', '"line": 42'),
     }
     built = small_sites.build(tmp_path, texts, "ipcdocs.recording")
-    reason = "it was changed after it was recorded: run nox -s record"
+    reason = "it was changed after it was recorded: run nox -s record -- made"
     assert f"made.json: {reason}" in built.warnings
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from record import recorder
 
-from ipcdocs.recording import model
 from ipcdocs.recording.prose import Words
 from tests.harness import handmade
+from tests.harness.recordings import load
 
 MADE = """\
 parent, line 3: start. The program begins. 0 is now terminal; 1 is now terminal; 2 is now terminal.
@@ -117,15 +116,17 @@ def plain(words: str) -> str:
 
 
 def test_each_call_has_its_words() -> None:
-    said = Words(handmade.RUN)
-    told = [plain(said.step(number)) for number in range(len(handmade.STEPS))]
-    assert told == MADE.splitlines()
+    words = Words(handmade.RUN)
+    sentences = [
+        plain(words.step(number)) for number in range(len(handmade.STEPS))
+    ]
+    assert sentences == MADE.splitlines()
 
 
 @pytest.mark.parametrize(("name", "process"), RUNS)
 def test_a_run_is_told_in_these_words(name: str, process: str) -> None:
-    run = model.load(recorder.RECORDINGS / f"{name}.json")
-    said = Words(run)
+    run = load(name)
+    words = Words(run)
     alone = len(run.processes) == 1
 
     def named(match: re.Match[str]) -> str:
@@ -133,43 +134,45 @@ def test_a_run_is_told_in_these_words(name: str, process: str) -> None:
         cause = run.steps[int(match[2]) - 1]
         verb = match[1] if alone else "comes after"
         who = run.processes[cause.process].name
-        return f"It {verb} {who}: {plain(said.call(cause))}"
+        return f"It {verb} {who}: {plain(words.call(cause))}"
 
-    told = [
-        re.sub(r"It (.+) step (\d+)", named, plain(said.step(number)))
+    sentences = [
+        re.sub(r"It (.+) step (\d+)", named, plain(words.step(number)))
         for number, step in enumerate(run.steps)
         if run.processes[step.process].name == process
     ]
-    lines = [re.sub(rf"^{process}(, line \d+)?: ", "", text) for text in told]
+    lines = [
+        re.sub(rf"^{process}(, line \d+)?: ", "", text) for text in sentences
+    ]
     assert lines == RUNS[name, process].strip().splitlines()
 
 
 def test_what_holds_has_its_words() -> None:
-    said = Words(handmade.RUN)
+    words = Words(handmade.RUN)
     states = list(handmade.RUN.states())
     assert (
-        "\n".join(said.state(states[4]))
+        "\n".join(words.state(states[4]))
         == """\
 parent: 0 is terminal; 1 is terminal; 2 is terminal; 3 is pipe, read end; \
 4 is pipe, write end.
 child: 0 is terminal; 1 is terminal; 2 is terminal; 4 is pipe, write end.
 In the pipe wait 2 bytes ``b'ab'``."""
     )
-    assert said.waiting(states[25]) == {
+    assert words.waiting(states[25]) == {
         "in the pipe": "1 byte ``b'b'``",
         "at the connection, server's end": "3 bytes ``b'xyz'``",
     }
-    assert [*said.state(states[12])][1] == "child: no descriptors."
+    assert [*words.state(states[12])][1] == "child: no descriptors."
     # What was not taken of a datagram is lost.
-    assert said.waiting(states[39])["at the datagram pair, other end"] == (
+    assert words.waiting(states[39])["at the datagram pair, other end"] == (
         "3 bytes ``b'two'``"
     )
 
 
 def test_what_processes_do_has_its_words() -> None:
-    said = Words(handmade.RUN)
+    words = Words(handmade.RUN)
     assert [
-        said.activity(number, process)
+        words.activity(number, process)
         for number, process in [
             (0, handmade.CHILD),
             (2, handmade.CHILD),

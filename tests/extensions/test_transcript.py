@@ -46,7 +46,7 @@ def run(text: str, deadline: float = 10) -> dict[str, str]:
     return pseudo_terminals.run(syntax.parse(dedent(text)), PAGE, deadline)
 
 
-def test_format() -> None:
+def test_a_transcript_is_parsed() -> None:
     read = syntax.parse(
         dedent(r"""
         [Terminal 1]
@@ -80,7 +80,7 @@ def test_format() -> None:
     ]
 
 
-def test_options() -> None:
+def test_options_are_parsed() -> None:
     read = syntax.parse(
         ':varying: "  1.5=[ 0-9.]{5}" 7=\\d 7-1=\\S+\n:caption: A *b*\n\n'
         "$ a\nx   1.5 17 7 7-1"
@@ -91,8 +91,8 @@ def test_options() -> None:
     assert read.substitute("x   1.5 17 7 7-1", values) == "x 12.25 17 8 9"
 
 
-def test_folder() -> None:
-    read = syntax.parse(":folder: mistakes/zombie\n$ ls")
+def test_a_folder_has_programs() -> None:
+    read = syntax.parse(":folder: pitfalls/zombie\n$ ls")
     assert [file.name for file in read.programs()] == ["broken.py", "fixed.py"]
     read = syntax.parse(":folder: ipc_examples\n$ ls")
     assert {file.stem for file in read.programs()} == set(PROGRAMS)
@@ -132,7 +132,9 @@ def test_folder() -> None:
         (':varying: "1\n$ a\n1', 10, "varying"),
     ],
 )
-def test_malformed(text: str, line: int, message: str) -> None:
+def test_a_malformed_transcript_is_refused(
+    text: str, line: int, message: str
+) -> None:
     with pytest.raises(syntax.TranscriptError, match=message) as caught:
         syntax.parse(text, 10)
     assert caught.value.line == line
@@ -161,8 +163,8 @@ def test_malformed(text: str, line: int, message: str) -> None:
         "$ (sleep 0.1 &)\n$",
         "$ printf '\\303\\251\\n'\né",
         "$ sh -c 'kill -9 $$'\nKilled",
-        ":folder: mistakes/zombie\n$ ls\nbroken.py  fixed.py",
-        ":folder: mistakes/zombie\n$ rm fixed.py; echo >broken.py",
+        ":folder: pitfalls/zombie\n$ ls\nbroken.py  fixed.py",
+        ":folder: pitfalls/zombie\n$ rm fixed.py; echo >broken.py",
     ],
 )
 def test_transcript_runs_as_shown(text: str) -> None:
@@ -239,13 +241,15 @@ def test_python_is_found_under_another_name(
         ),
         ("$ exec true\na", 2, "has ended"),
         ("$ touch b a", 1, "left behind: a, b"),
-        (":folder: mistakes/zombie\n$ touch a", 2, "left behind: a$"),
+        (":folder: pitfalls/zombie\n$ touch a", 2, "left behind: a$"),
         (":varying: 1=\\d+\n$ echo a\n1", 3, "something else(?s:.*)-1\n[+]a"),
         (":varying: 1=\\d+\n$ echo 7; echo 8\n1\n1", 4, "(?s)-7\n[+]8"),
         (":varying: 1=[^a]+\n$ echo; echo b\n1", 3, "something else"),
     ],
 )
-def test_differences_are_found(text: str, line: int, message: str) -> None:
+def test_other_output_is_a_mismatch(
+    text: str, line: int, message: str
+) -> None:
     with pytest.raises(
         pseudo_terminals.TranscriptMismatch, match=message
     ) as caught:
@@ -416,7 +420,7 @@ def build(folder: Path, builder: str, page: str) -> tuple[str, str]:
 FENCE = f"# Page\n\n```{{transcript}}\n{SAMPLE.lstrip()}```\n"
 
 
-def test_html(tmp_path: Path) -> None:
+def test_a_transcript_as_html(tmp_path: Path) -> None:
     html, warnings = build(tmp_path, "html", FENCE)
     assert not warnings
     assert "transcript.css" in html
@@ -440,7 +444,7 @@ def test_html(tmp_path: Path) -> None:
     )
 
 
-def test_html_of_a_key(tmp_path: Path) -> None:
+def test_a_key_as_html(tmp_path: Path) -> None:
     html, _ = build(tmp_path, "html", "```{transcript}\n$ cat\n^D\n```")
     assert '<span class="transcript-key"><kbd>^D</kbd></span></pre>' in html
     assert "transcript-name" not in html
@@ -453,7 +457,7 @@ def test_html_of_a_key(tmp_path: Path) -> None:
         ("latex", r"\sphinxstylestrong{Terminal 2}", r"\PYGZdl{} python"),
     ],
 )
-def test_other_builders(
+def test_a_transcript_as_text_and_latex(
     tmp_path: Path, builder: str, name: str, prompt: str
 ) -> None:
     result, warnings = build(tmp_path, builder, FENCE)

@@ -30,8 +30,8 @@ from tests.harness.running import (
     ExitReport,
     RunningProgram,
     act_in_child,
-    assert_tells,
-    fault_of,
+    assert_exit_report,
+    exit_report_error,
     main_of,
     outliving_child,
     run_file,
@@ -51,13 +51,13 @@ if TYPE_CHECKING:
     from tests.harness.signal_injection.checkpoints import Checkpoint
 
 pytestmark = pytest.mark.slow
-CHANNELLED = [
+WITH_CHANNELS = [
     p for p in FORKING if re.search(r"\bos\.pipe\b|\bsocket\b", source(p))
 ]
 # One whose children serve until it ends them has no use for their status.
-ASKING = [
+CHECKING_STATUS = [
     p
-    for p in CHANNELLED
+    for p in WITH_CHANNELS
     if not re.search(r"finally:\n +os\.kill\(", source(p))
 ]
 CANNOT_EXECUTE = 126  # what a shell says of a command
@@ -96,7 +96,9 @@ def test_reports_that_there_is_no_room_for_a_child(program: str) -> None:
         ended = run(program, fork=at_most(children))
         if ended.status == 0:
             break
-        assert_tells(ended, rf"{program}: \[Errno {errno.EAGAIN}\] no room\n")
+        assert_exit_report(
+            ended, rf"{program}: \[Errno {errno.EAGAIN}\] no room\n"
+        )
     assert children > 0
 
 
@@ -113,10 +115,10 @@ def test_reports_that_a_signal_ended_a_child(
     )
     if program in EXECUTING:  # it ends as the other program does
         dies = number == signal.SIGTERM
-        assert_tells(ended, "", status=-number if dies else 128 + number)
+        assert_exit_report(ended, "", status=-number if dies else 128 + number)
     else:
-        told = rf"({told_by_child(program)})*{program}: (?!child: ).+\n"
-        assert_tells(ended, told)
+        stderr = rf"({stderr_of_child(program)})*{program}: (?!child: ).+\n"
+        assert_exit_report(ended, stderr)
 
 
 @pytest.mark.fault("SIGTERM at the moment of the fork")
@@ -146,7 +148,7 @@ def test_output_comes_once(program: str) -> None:
     assert (ended.status, ended.err, ended.out.count("begun")) == (0, "", 1)
 
 
-@pytest.mark.parametrize("program", ASKING)
+@pytest.mark.parametrize("program", CHECKING_STATUS)
 def test_reports_a_childs_status(program: str) -> None:
     def end_badly() -> None:
         leave = os._exit
@@ -156,10 +158,10 @@ def test_reports_a_childs_status(program: str) -> None:
     if program in EXECUTING:  # the other program ends well
         assert (ended.status, ended.err) == (0, "")
     else:
-        assert_tells(ended, rf"{program}: .+\n")
+        assert_exit_report(ended, rf"{program}: .+\n")
 
 
-def told_by_child(program: str, what: str = "") -> str:
+def stderr_of_child(program: str, what: str = "") -> str:
     """Return a pattern of what a child says of its own failure."""
     if "traceback.print_exc()" in source(program):  # it is a reader's code
         # Two may write at once.
@@ -169,7 +171,7 @@ def told_by_child(program: str, what: str = "") -> str:
 
 
 @pytest.mark.fault("a child that fails")
-@pytest.mark.parametrize("program", CHANNELLED)
+@pytest.mark.parametrize("program", WITH_CHANNELS)
 def test_reports_that_a_child_failed(program: str) -> None:
     def lose_every_channel() -> None:
         os.closerange(3, 256)
@@ -179,20 +181,20 @@ def test_reports_that_a_child_failed(program: str) -> None:
     ended = run(program, fork=fork, **short_timeouts(program))
     status = CANNOT_EXECUTE if program in EXECUTING else 1
     # The child says why; the parent, that it failed.
-    told = rf"({program}: .+\n){{2,}}"
+    stderr = rf"({program}: .+\n){{2,}}"
     if program not in EXECUTING:
-        told = rf"({told_by_child(program)})+{program}: .+\n"
-    assert_tells(ended, told, status=status)
+        stderr = rf"({stderr_of_child(program)})+{program}: .+\n"
+    assert_exit_report(ended, stderr, status=status)
 
 
 @pytest.mark.fault("a mistake in a child's code")
 @pytest.mark.parametrize("program", FORKING)
 def test_reports_any_exception_of_a_child(program: str) -> None:
     """It comes at each line of the child's ``try``."""
-    told = rf"({told_by_child(program, 'a mistake')})+{program}: .+\n"
+    stderr = rf"({stderr_of_child(program, 'a mistake')})+{program}: .+\n"
     status = 1
     if program in EXECUTING:  # both its children fail
-        told, status = rf"({program}: .*a mistake.*\n){{2}}", CANNOT_EXECUTE
+        stderr, status = rf"({program}: .*a mistake.*\n){{2}}", CANNOT_EXECUTE
     wanted = 0
 
     def fail(checkpoint: Checkpoint) -> None:
@@ -211,7 +213,7 @@ def test_reports_any_exception_of_a_child(program: str) -> None:
         if not notes:
             missed.append(wanted)
             continue
-        if fault := fault_of(ended, told, status=status):
+        if fault := exit_report_error(ended, stderr, status=status):
             pytest.fail(
                 f"{source_line(FILES[program], wanted)}\n"
                 "done:     LookupError('a mistake') was raised at this line, "

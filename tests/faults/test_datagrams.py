@@ -14,14 +14,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.harness.catalogue import PROGRAMS, source
-from tests.harness.peers import DATAGRAM, address_in, client_of, open_socket
-from tests.harness.running import RunningProgram, assert_tells
+from tests.harness.peers import (
+    DATAGRAM_RECEIVERS,
+    address_in,
+    client_of,
+    open_socket,
+)
+from tests.harness.running import RunningProgram, assert_exit_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
-ASKING = [
+REPEATING_REQUESTS = [
     p for p in PROGRAMS if "recvfrom(" in source(p) and "TRIES" in source(p)
 ]
 BURST = 20_000
@@ -31,8 +36,8 @@ LOAD_RANDOM, IF_AT_LEAST, RETURN = 0x20, 0x35, 0x06
 RANDOM = 0xFFFFF000 + 56  # SKF_AD_OFF + SKF_AD_RANDOM
 SO_ATTACH_FILTER = 26
 
-every_receiver = pytest.mark.parametrize("program", DATAGRAM)
-every_asking = pytest.mark.parametrize("program", ASKING)
+every_receiver = pytest.mark.parametrize("program", DATAGRAM_RECEIVERS)
+every_requester = pytest.mark.parametrize("program", REPEATING_REQUESTS)
 fault = pytest.mark.fault
 needs_bpf = pytest.mark.skipif(
     sys.platform != "linux", reason="socket filters are Linux's"
@@ -65,7 +70,7 @@ def lossy(percent: int) -> dict[str, Callable[..., None]]:
 class TestReceivers:
     @fault("a burst that overflows the receive buffer")
     @every_receiver
-    def test_burst(self, program: str) -> None:
+    def test_takes_the_first_of_a_burst(self, program: str) -> None:
         with (
             RunningProgram(program) as running,
             contextlib.ExitStack() as stack,
@@ -84,7 +89,7 @@ class TestReceivers:
     @needs_bpf
     @fault("the loss of 30 % of the datagrams")
     @every_receiver
-    def test_loss_of_some(self, program: str) -> None:
+    def test_survives_the_loss_of_some_datagrams(self, program: str) -> None:
         with RunningProgram(program, replace=lossy(30)) as running:
             with client_of(program, running.line()) as client:
                 client.setblocking(False)
@@ -96,7 +101,9 @@ class TestReceivers:
     @needs_bpf
     @fault("the loss of all datagrams")
     @every_receiver
-    def test_loss_of_all(self, program: str) -> None:
+    def test_waits_through_the_loss_of_all_datagrams(
+        self, program: str
+    ) -> None:
         with RunningProgram(program, replace=lossy(100)) as running:
             with client_of(program, running.line()) as client:
                 for _ in range(100):
@@ -106,7 +113,7 @@ class TestReceivers:
 
     @fault("a sender without a name")
     @every_receiver
-    def test_unnamed_sender(self, program: str) -> None:
+    def test_shows_what_an_unnamed_sender_sends(self, program: str) -> None:
         with RunningProgram(program) as running:
             first = running.line()
             with open_socket(program) as sender:
@@ -119,7 +126,7 @@ class TestReceivers:
 class TestAsking:
     @needs_bpf
     @fault("the loss of 30 % of the datagrams")
-    @every_asking
+    @every_requester
     def test_asking_despite_loss_of_some(self, program: str) -> None:
         replace = lossy(30) | {"TRIES": 200, "TIMEOUT": 0.02}
         with RunningProgram(program, replace=replace) as running:
@@ -129,13 +136,13 @@ class TestAsking:
 
     @needs_bpf
     @fault("the loss of all datagrams")
-    @every_asking
+    @every_requester
     def test_asking_despite_loss_of_all(self, program: str) -> None:
         replace = lossy(100) | {"TRIES": 2, "TIMEOUT": 0.02}
         with RunningProgram(program, replace=replace) as running:
             ended = running.finish()
         # The child, too, may find that its time is up.
-        assert_tells(
+        assert_exit_report(
             ended,
             rf"({program}: child: .*timed out.*\n)?"
             rf"{program}: no answer to 2 requests\n",

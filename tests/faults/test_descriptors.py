@@ -18,19 +18,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.harness.catalogue import (
-    ECHOING,
+    ECHO_SERVERS,
     EXECUTING,
     FILES,
-    FINISHING,
     FORKING,
     PROGRAMS,
-    RECEIVING,
-    SENDING,
-    SERVING,
+    RECEIVERS,
+    SENDERS,
+    SERVERS,
+    STANDALONE,
     own_arguments,
 )
 from tests.harness.peers import (
-    DATAGRAM,
+    DATAGRAM_RECEIVERS,
     client_of,
     message_of,
     open_socket,
@@ -43,8 +43,8 @@ from tests.harness.running import (
     STDIN,
     ExitReport,
     RunningProgram,
+    assert_exit_report,
     assert_idle,
-    assert_tells,
     main_of,
     outcome_of,
 )
@@ -67,7 +67,7 @@ def command_of(program: str) -> Iterator[list[str]]:
     A sender that ended well must have delivered what it sends.
     """
     file = str(FILES[program])
-    if program in SENDING:
+    if program in SENDERS:
         with peer_of(program) as (peer, arguments):
             yield [file, *arguments]
             assert received_by(peer) == message_of(program)
@@ -80,7 +80,7 @@ def run(command: list[str]) -> None:
     runpy.run_path(command[0], run_name="__main__")
 
 
-def told(program: str) -> str:
+def any_stderr_of(program: str) -> str:
     """Return what a program may say of a fault: one line each process."""
     others = "|printf|wc" if program == "pipeline" else ""
     return rf"(({program}{others}): .*\n)*"
@@ -107,9 +107,9 @@ def speak_and_be_left(program: str, address: str | tuple[str, int]) -> None:
     with open_socket(program) as peer:
         peer.connect(address)
         peer.sendall(b"one")
-        if program in ECHOING:
+        if program in ECHO_SERVERS:
             assert peer.recv(3) == b"one"
-        if program not in DATAGRAM:
+        if program not in DATAGRAM_RECEIVERS:
             peer.shutdown(socket.SHUT_WR)
             assert peer.recv(1) == b""
 
@@ -121,7 +121,7 @@ def without_times(output: str) -> str:
 @pytest.mark.parametrize("number", range(3), ids=STREAMS)
 class TestClosedAtStart:
     @fault("standard input, output or error closed at start")
-    @pytest.mark.parametrize("program", FINISHING + SENDING)
+    @pytest.mark.parametrize("program", STANDALONE + SENDERS)
     def test_finishes_with_a_stream_closed(
         self, program: str, number: int
     ) -> None:
@@ -135,15 +135,15 @@ class TestClosedAtStart:
         ):
             ended = running.finish()
         if ended.err and number < 2:  # it cannot do without
-            told = rf"({program}|wc): .*Bad file descriptor\n"
-            assert_tells(ended, told, out="")
+            stderr = rf"({program}|wc): .*Bad file descriptor\n"
+            assert_exit_report(ended, stderr, out="")
         else:
             usual = "" if number == 1 else usual_output(program)
             ended = ended._replace(out=without_times(ended.out))
             assert ended == (0, usual, "")
 
     @fault("standard input, output or error closed at start")
-    @pytest.mark.parametrize("program", SERVING)
+    @pytest.mark.parametrize("program", SERVERS)
     def test_waits_for_a_peer_with_a_stream_closed(
         self, program: str, number: int
     ) -> None:
@@ -166,20 +166,20 @@ class TestClosedAtStart:
         ):
             os.close(bound)
             address = ast.literal_eval(notice.readline().decode())
-            peers = 1 if program in DATAGRAM else 2
+            peers = 1 if program in DATAGRAM_RECEIVERS else 2
             for _ in range(peers):
                 assert_idle(running.pid)
                 speak_and_be_left(program, address)
-            once = program in DATAGRAM
+            once = program in DATAGRAM_RECEIVERS
             status, out, err = (
                 running.finish() if once else running.interrupt()
             )
         assert (status, err) == (0 if once else -signal.SIGINT, "")
-        shows = number != 1 and program in RECEIVING
+        shows = number != 1 and program in RECEIVERS
         assert out.count("-->one\n") == (peers if shows else 0)
 
 
-@pytest.mark.parametrize("program", [*FINISHING, *SERVING])
+@pytest.mark.parametrize("program", [*STANDALONE, *SERVERS])
 class TestUselessOutput:
     """Each program says so itself, whatever Python may add at its end.
 
@@ -203,12 +203,12 @@ class TestUselessOutput:
                 restore_signals=not sigpipe_ignored,
             )
 
-    def assert_tells_of_output(
+    def assert_reports_output_error(
         self, program: str, ended: ExitReport, why: str
     ) -> None:
         """See that *program* says *why* it could not write."""
         own = rf"{program}: \[{why}\n"
-        if program in SERVING:
+        if program in SERVERS:
             own = rf"{program}: standard output: \[{why}\n"
         if program in FORKING:
             child = rf"{program}: child: .*\n"
@@ -216,7 +216,7 @@ class TestUselessOutput:
             of_child = rf"{program}: child: \w+\({number}, '{text}'\)\n"
             own = rf"(({child})?{own}|{of_child}{program}: .*\n)"
         # It is 120 if Python could not write the rest at the end.
-        assert_tells(
+        assert_exit_report(
             ended,
             own + self.NOTE,
             status=120 if "Exception ignored" in ended.err else 1,
@@ -226,19 +226,21 @@ class TestUselessOutput:
         not os.path.exists("/dev/full"), reason="needs /dev/full"
     )
     @fault("output to a full device")
-    def test_full_device(self, program: str) -> None:
+    def test_reports_output_to_a_full_device(self, program: str) -> None:
         with open("/dev/full", "wb") as full:
             ended = self.ended(program, full.fileno())
         if program in EXECUTING:  # its second program says it
-            assert_tells(ended, r"wc: .+\n")
+            assert_exit_report(ended, r"wc: .+\n")
         else:
             why = r"Errno 28\] No space left on device"
-            self.assert_tells_of_output(program, ended, why)
+            self.assert_reports_output_error(program, ended, why)
 
     @fault("output that nobody reads any more")
     @fault("SIGPIPE at its default, and ignored")
     @pytest.mark.parametrize("ignored", [False, True])
-    def test_closed_pipe(self, program: str, *, ignored: bool) -> None:
+    def test_reports_output_to_a_closed_pipe(
+        self, program: str, *, ignored: bool
+    ) -> None:
         reader, writer = os.pipe()
         os.close(reader)
         with open(writer, "wb") as closed:
@@ -249,7 +251,7 @@ class TestUselessOutput:
             assert ended == (128 + signal.SIGPIPE, "", "")
         else:
             why = r"Errno 32\] Broken pipe"
-            self.assert_tells_of_output(program, ended, why)
+            self.assert_reports_output_error(program, ended, why)
 
 
 def run_with_few(few: int, main: Callable[[], object]) -> None:
@@ -264,8 +266,8 @@ def run_with_few(few: int, main: Callable[[], object]) -> None:
 
 
 @fault("no free descriptor, early or late")
-@pytest.mark.parametrize("program", FINISHING)
-def test_few_descriptors(
+@pytest.mark.parametrize("program", STANDALONE)
+def test_reports_that_no_descriptor_is_free(
     program: str, record_property: Callable[[str, object], None]
 ) -> None:
     untidy = program == "round_trips"  # it leaves closing to the end
@@ -283,7 +285,9 @@ def test_few_descriptors(
             if ended.status == 0:
                 assert ended.err == ""
                 break
-            assert_tells(ended, f"(?!$){told(program)}", status=ended.status)
+            assert_exit_report(
+                ended, f"(?!$){any_stderr_of(program)}", status=ended.status
+            )
         else:
             pytest.fail("it never had enough")
     if untidy:
@@ -293,7 +297,7 @@ def test_few_descriptors(
 
 @fault("descriptors beyond 1023")
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_many_descriptors(program: str) -> None:
+def test_works_with_descriptors_beyond_1023(program: str) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= hard < 2 * SELECT_LIMIT:
         pytest.skip(f"this process may have {hard} descriptors only")
@@ -311,13 +315,13 @@ def test_many_descriptors(program: str) -> None:
         command_of(program) as command,
         RunningProgram(start, stdin=STDIN, name=program) as running,
     ):
-        if program in ECHOING:
+        if program in ECHO_SERVERS:
             with client_of(program, running.line()) as client:
                 client.sendall(b"one")
                 assert client.recv(3) == b"one"
             assert running.interrupt() == (-signal.SIGINT, "", "")
             return
-        if program in RECEIVING:
+        if program in RECEIVERS:
             first = running.line()
             send_to(program, first, b"one")
             assert running.line() == "-->one"
@@ -326,6 +330,8 @@ def test_many_descriptors(program: str) -> None:
         ended = running.finish()
     if ended.err:
         told_it = rf"{program}: filedescriptor out of range in select\(\)\n"
-        assert_tells(ended, rf"({program}: child: .*\n)?{told_it}", out="")
+        assert_exit_report(
+            ended, rf"({program}: child: .*\n)?{told_it}", out=""
+        )
     else:
-        assert (ended.status, bool(ended.out)) == (0, program not in SENDING)
+        assert (ended.status, bool(ended.out)) == (0, program not in SENDERS)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness.catalogue import ECHOING
+from tests.harness.catalogue import ECHO_SERVERS
 from tests.harness.obstacles import (
     BACKLOG,
     FLOOD,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 MUCH = 50_000_000  # bytes, more than a connection and a buffer hold
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
-every_server = pytest.mark.parametrize("program", ECHOING)
+every_server = pytest.mark.parametrize("program", ECHO_SERVERS)
 fault = pytest.mark.fault
 
 
@@ -91,14 +91,14 @@ def test_message_cut_at_every_place(program: str) -> None:
 
 @fault("control characters, and bytes that are not UTF-8")
 @every_server
-def test_any_byte(program: str) -> None:
+def test_echoes_any_byte(program: str) -> None:
     with serving(program) as (_, first), client_of(program, first) as client:
         assert_echoed(client, bytes(range(256)))
 
 
 @fault("a peer that closes one direction and waits")
 @every_server
-def test_half_closed(program: str) -> None:
+def test_answers_a_half_closed_connection(program: str) -> None:
     with serving(program) as (_, first), client_of(program, first) as client:
         client.sendall(b"one")
         client.shutdown(socket.SHUT_WR)
@@ -107,7 +107,7 @@ def test_half_closed(program: str) -> None:
 
 @fault("a peer that is gone before it is accepted")
 @every_server
-def test_reset_before_accept(program: str) -> None:
+def test_survives_a_reset_before_accept(program: str) -> None:
     with serving(program) as (running, first):
         with stopped(running), client_of(program, first) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -116,18 +116,18 @@ def test_reset_before_accept(program: str) -> None:
 
 @fault("a reset in the middle of the stream")
 @every_server
-def test_reset(program: str) -> None:
+def test_survives_a_reset(program: str) -> None:
     with serving(program) as (running, first):
         with client_of(program, first) as client:
             assert_echoed(client, b"one")
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        told = f"{program}: [Errno {errno.ECONNRESET}] "
-        assert running.stderr_line().startswith(told)
+        stderr = f"{program}: [Errno {errno.ECONNRESET}] "
+        assert running.stderr_line().startswith(stderr)
 
 
 @fault("a silent peer beside one that talks")
 @every_server
-def test_silent_peer(program: str) -> None:
+def test_a_silent_peer_holds_up_nobody(program: str) -> None:
     with (
         serving(program) as (running, first),
         client_of(program, first),
@@ -139,7 +139,7 @@ def test_silent_peer(program: str) -> None:
 
 @fault("a peer that sends and does not read")
 @every_server
-def test_deaf_peer(program: str) -> None:
+def test_a_peer_that_does_not_read_holds_up_nobody(program: str) -> None:
     """test_inet_stream_echo.py has more of these."""
     sent = 0
     with (
@@ -162,7 +162,7 @@ def test_deaf_peer(program: str) -> None:
 
 @fault("200 peers at once")
 @every_server
-def test_many_at_once(program: str) -> None:
+def test_serves_many_peers_at_once(program: str) -> None:
     together = threading.Barrier(MANY, timeout=DEADLINE)
     wrong: list[int] = []
 
@@ -192,7 +192,7 @@ def test_many_at_once(program: str) -> None:
 
 @fault("200 peers one after another")
 @every_server
-def test_many_one_after_another(program: str) -> None:
+def test_serves_many_peers_one_after_another(program: str) -> None:
     with serving(program) as (_, first):
         for number in range(MANY):
             with client_of(program, first) as client:
@@ -227,7 +227,7 @@ def test_server_echoes_all_of_a_flood(program: str) -> None:
 
 @fault("a peer killed in the middle of a message")
 @every_server
-def test_peer_killed(program: str) -> None:
+def test_survives_that_a_peer_is_killed(program: str) -> None:
     def say_half_and_die() -> None:
         with client_of(program, first) as client:
             assert_echoed(client, b"Half a")
@@ -242,7 +242,7 @@ def test_peer_killed(program: str) -> None:
 
 @fault("a full queue of requests")
 @every_server
-def test_full_backlog(program: str) -> None:
+def test_a_full_backlog_keeps_peers_waiting(program: str) -> None:
     def come_too_late() -> None:
         with open_socket(program) as peer:
             peer.setblocking(True)
@@ -266,7 +266,7 @@ def test_full_backlog(program: str) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit(2)")
 @fault("no free descriptor for accept")
 @every_server
-def test_no_free_descriptor(program: str) -> None:
+def test_waits_for_a_free_descriptor(program: str) -> None:
     with (
         serving(program) as (running, first),
         client_of(program, first) as other,
@@ -276,8 +276,8 @@ def test_no_free_descriptor(program: str) -> None:
         with no_free_descriptor(running.pid):
             client = open_socket(program)
             client.connect(address_in(first))
-            told = f"{program}: [Errno {errno.EMFILE}] "
-            assert running.stderr_line().startswith(told)
+            stderr = f"{program}: [Errno {errno.EMFILE}] "
+            assert running.stderr_line().startswith(stderr)
             assert_echoed(other, b"one")
             assert_idle(running.pid)
         with client:

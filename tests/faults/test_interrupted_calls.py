@@ -17,18 +17,18 @@ import pytest
 from record import strace_log
 
 from tests.harness.catalogue import (
-    ECHOING,
+    ECHO_SERVERS,
     FORKING,
     PROGRAMS,
-    RECEIVING,
-    SENDING,
+    RECEIVERS,
+    SENDERS,
     calls_of,
     own_arguments,
 )
 from tests.harness.peers import (
-    CONNECTING,
-    STREAM,
-    UDP,
+    STREAM_CLIENTS,
+    STREAM_SERVERS,
+    UDP_SENDERS,
     client_of,
     open_socket,
     peer_of,
@@ -40,7 +40,7 @@ from tests.harness.running import (
     ExitReport,
     RunningProgram,
     act_in_child,
-    assert_tells,
+    assert_exit_report,
     main_of,
     wait_until_blocked,
 )
@@ -107,7 +107,9 @@ class Timer:
         os.read(self.ticks, 65536)  # those that came before
         for _ in range(TICKS):
             if not select.select([self.ticks], [], [], DEADLINE)[0]:
-                raise TimeoutError(running.who_runs("a tick of its timer"))
+                raise TimeoutError(
+                    running.describe_processes("a tick of its timer")
+                )
             os.read(self.ticks, 1)
         os.write(self.keeper, bytes(CHILDREN))
 
@@ -135,24 +137,30 @@ def play(
     with contextlib.ExitStack() as stack:
         names: dict[str, object] = {}
         go_on: Callable[[], object] = bool
-        if program in SENDING:
+        if program in SENDERS:
             peer, arguments = stack.enter_context(peer_of(program))
-            if hold and program not in UDP:
-                names = {"MESSAGE": LONG if program in CONNECTING else b"one"}
+            if hold and program not in UDP_SENDERS:
+                names = {
+                    "MESSAGE": LONG if program in STREAM_CLIENTS else b"one"
+                }
                 go_on = let_wait(program, peer, stack)
         else:
             arguments = own_arguments(program)
         running = RunningProgram(prepare_and_run, stdin=STDIN, name=program)
         stack.enter_context(running)
         started(running.pid)
-        if hold and program in SENDING + FORKING and program not in UDP:
+        if (
+            hold
+            and program in SENDERS + FORKING
+            and program not in UDP_SENDERS
+        ):
             hold(running)
             go_on()
-        if program in SENDING:
+        if program in SENDERS:
             assert received_by(peer)
-        if program in RECEIVING:
+        if program in RECEIVERS:
             receive(program, running, hold or bool)
-        elif program in ECHOING:
+        elif program in ECHO_SERVERS:
             let_echo(program, running, hold or bool)
         return running.finish()
 
@@ -165,7 +173,7 @@ def let_wait(
     But not a connection in the UNIX domain: that waits to be read.
     """
     other = stack.enter_context(open_socket(sender))
-    if sender in CONNECTING:
+    if sender in STREAM_CLIENTS:
         if sender.startswith("inet_"):
             fill_queue(peer, other)
             return partial(received_by, peer)
@@ -194,11 +202,11 @@ def receive(
     first_line = running.line()
     hold(running)
     with client_of(program, first_line) as client:
-        if program in STREAM:
+        if program in STREAM_SERVERS:
             hold(running)
         client.sendall(b"one\0")
         assert running.line() == "-->one"
-    if program in STREAM:
+    if program in STREAM_SERVERS:
         assert running.line() == "Ending connection"
         running.signal(signal.SIGINT)
 
@@ -218,7 +226,7 @@ def let_echo(
 
 
 def assert_nothing_happened(program: str, ended: ExitReport) -> None:
-    status = -signal.SIGINT if program in STREAM + ECHOING else 0
+    status = -signal.SIGINT if program in STREAM_SERVERS + ECHO_SERVERS else 0
     assert (ended.status, ended.err) == (status, "")
 
 
@@ -250,7 +258,7 @@ def test_connecting_in_the_unix_domain() -> None:
         with RunningProgram(start_and_run, name=program) as running:
             ended = running.finish()
     why = re.escape(os.strerror(errno.ENOTCONN))
-    assert_tells(ended, rf"{program}: peer: .*{why}\n", out="")
+    assert_exit_report(ended, rf"{program}: peer: .*{why}\n", out="")
 
 
 @pytest.mark.fault("every second call interrupted")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.harness.catalogue import ROOT
+from tests.harness.catalogue import ROOT, SELECTING
 from tests.harness.obstacles import (
     BACKLOG,
     FLOOD,
@@ -28,8 +28,8 @@ from tests.harness.obstacles import (
     stopped,
 )
 from tests.harness.peers import (
-    CONNECTING,
-    STREAM,
+    STREAM_CLIENTS,
+    STREAM_SERVERS,
     address_in,
     client_of,
     message_of,
@@ -42,8 +42,8 @@ from tests.harness.peers import (
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
+    assert_exit_report,
     assert_idle,
-    assert_tells,
     kill_self,
     wait_until_blocked,
 )
@@ -53,12 +53,12 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 
-every_server = pytest.mark.parametrize("program", STREAM)
-every_client = pytest.mark.parametrize("program", CONNECTING)
+every_server = pytest.mark.parametrize("program", STREAM_SERVERS)
+every_client = pytest.mark.parametrize("program", STREAM_CLIENTS)
 fault = pytest.mark.fault
 
 
-def shown(running: RunningProgram) -> Iterator[str]:
+def messages_shown(running: RunningProgram) -> Iterator[str]:
     """Yield what a server shows of one connection, until that ends."""
     while (line := running.line()) != "Ending connection":
         yield line.removeprefix("-->")
@@ -79,7 +79,7 @@ class TestServers:
             with client_of(program, first) as client:
                 for byte in TEXT.encode():
                     client.sendall(bytes([byte]))
-            assert "".join(shown(running)) == TEXT
+            assert "".join(messages_shown(running)) == TEXT
             send_to(program, first)
             stop_server(program, running, first)
 
@@ -100,7 +100,7 @@ class TestServers:
 
     @fault("a peer that is gone before it is accepted")
     @every_server
-    def test_reset_before_accept(self, program: str) -> None:
+    def test_survives_a_reset_before_accept(self, program: str) -> None:
         with RunningProgram(program) as running:
             first = running.line()
             with stopped(running), client_of(program, first) as client:
@@ -114,14 +114,14 @@ class TestServers:
 
     @fault("a silent peer beside one that talks")
     @every_server
-    def test_silent_peer(
+    def test_waits_for_a_silent_peer(
         self, program: str, record_property: Callable[[str, object], None]
     ) -> None:
         with RunningProgram(program) as running:
             first = running.line()
             with client_of(program, first) as silent:
                 send_to(program, first, b"one")
-                if not program.endswith("_select"):
+                if program not in SELECTING:
                     record_property("instead", "inet_stream_select")
                     silent.sendall(b"at last")  # nobody else was served
                     assert running.line() == "-->at last"
@@ -132,10 +132,10 @@ class TestServers:
 
     @fault("200 peers at once")
     @every_server
-    def test_many_at_once(self, program: str) -> None:
+    def test_serves_many_peers_at_once(self, program: str) -> None:
         together = threading.Barrier(MANY, timeout=DEADLINE)
         may_close = threading.Event()
-        if not program.endswith("_select"):  # it serves one at a time
+        if program not in SELECTING:  # it serves one at a time
             may_close.set()
 
         def speak(number: int) -> None:
@@ -166,12 +166,12 @@ class TestServers:
 
     @fault("200 peers one after another")
     @every_server
-    def test_many_one_after_another(self, program: str) -> None:
+    def test_serves_many_peers_one_after_another(self, program: str) -> None:
         with RunningProgram(program) as running:
             first = running.line()
             for number in range(MANY):
                 send_to(program, first, str(number).encode())
-                assert list(shown(running)) == [str(number)]
+                assert list(messages_shown(running)) == [str(number)]
             send_to(program, first)
             stop_server(program, running, first)
 
@@ -203,7 +203,7 @@ class TestServers:
 
     @fault("a peer killed in the middle of a message")
     @every_server
-    def test_peer_killed(self, program: str) -> None:
+    def test_survives_that_a_peer_is_killed(self, program: str) -> None:
         def say_half_and_die() -> None:
             with client_of(program, first) as client:
                 client.sendall(b"Half a")
@@ -213,13 +213,13 @@ class TestServers:
             first = running.line()
             with RunningProgram(say_half_and_die) as peer:
                 assert peer.finish().status == -signal.SIGKILL
-            assert list(shown(running)) == ["Half a"]
+            assert list(messages_shown(running)) == ["Half a"]
             send_to(program, first)
             stop_server(program, running, first)
 
     @fault("a full queue of requests")
     @every_server
-    def test_full_backlog(self, program: str) -> None:
+    def test_a_full_backlog_keeps_peers_waiting(self, program: str) -> None:
         def come_too_late() -> None:
             with open_socket(program) as peer:
                 peer.setblocking(True)
@@ -246,7 +246,7 @@ class TestServers:
     @pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit(2)")
     @fault("no free descriptor for accept")
     @every_server
-    def test_no_free_descriptor(self, program: str) -> None:
+    def test_waits_for_a_free_descriptor(self, program: str) -> None:
         module: Any = importlib.import_module(f"ipc_examples.{program}")
         assert getattr(module, "RETRY_DELAY", 1.0) == 1.0
         with (
@@ -254,19 +254,19 @@ class TestServers:
             contextlib.ExitStack() as stack,
         ):
             first = running.line()
-            if program.endswith("_select"):  # its end has the next looked for
+            if program in SELECTING:  # its end has the next looked for
                 other = stack.enter_context(client_of(program, first))
                 other.sendall(b"zero")
                 assert running.line() == "-->zero"
             wait_until_blocked(running.pid)
             with no_free_descriptor(running.pid):
-                if program.endswith("_accept"):  # it has one for accept()
+                if program not in SELECTING:  # it has one for accept()
                     send_to(program, first, b"zero")
-                    assert list(shown(running)) == ["zero"]
+                    assert list(messages_shown(running)) == ["zero"]
                 with client_of(program, first) as client:
                     client.sendall(b"one")
-                told = f"{program}: [Errno {errno.EMFILE}] "
-                assert running.stderr_line().startswith(told)
+                stderr = f"{program}: [Errno {errno.EMFILE}] "
+                assert running.stderr_line().startswith(stderr)
                 assert_idle(running.pid)
             stack.close()
             line_beginning(running, "-->one")
@@ -278,13 +278,13 @@ def assert_reports_the_end(
 ) -> None:
     """See what *program* says when *peer* breaks off."""
     peer.accept()[0].close()
-    assert_tells(running.finish(), rf"{program}: .+\n", out="")
+    assert_exit_report(running.finish(), rf"{program}: .+\n", out="")
 
 
 class TestClients:
     @fault("a slow reader with full buffers")
     @every_client
-    def test_slow_reader(self, program: str) -> None:
+    def test_sends_all_to_a_slow_reader(self, program: str) -> None:
         message = TEXT.encode() * 100_000
         with (
             peer_of(program) as (peer, arguments),
@@ -300,7 +300,7 @@ class TestClients:
 
     @fault("a peer that breaks off")
     @every_client
-    def test_peer_breaks_off(self, program: str) -> None:
+    def test_reports_that_the_peer_broke_off(self, program: str) -> None:
         message = TEXT.encode() * 100_000
         with (
             peer_of(program) as (peer, arguments),
@@ -313,7 +313,9 @@ class TestClients:
     @fault("SIGPIPE at its default, and ignored")
     @every_client
     @pytest.mark.parametrize("inherited", [signal.SIG_DFL, signal.SIG_IGN])
-    def test_sigpipe(self, program: str, inherited: signal.Handlers) -> None:
+    def test_reports_a_closed_connection_whatever_sigpipe_does(
+        self, program: str, inherited: signal.Handlers
+    ) -> None:
         code = (
             f"from ipc_examples import {program} as module; "
             "module.MESSAGE *= 1_000_000; raise SystemExit(module.main())"
@@ -333,7 +335,7 @@ class TestClients:
 
     @fault("a full queue of requests")
     @every_client
-    def test_full_backlog(self, program: str) -> None:
+    def test_waits_in_a_full_backlog(self, program: str) -> None:
         with (
             peer_of(program) as (peer, arguments),
             open_socket(program) as first,

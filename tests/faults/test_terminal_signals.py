@@ -22,9 +22,9 @@ import pytest
 from tests.harness.catalogue import (
     EXECUTING,
     FILES,
-    FINISHING,
     PROGRAMS,
-    SERVING,
+    SERVERS,
+    STANDALONE,
     own_arguments,
     source,
 )
@@ -33,15 +33,15 @@ from tests.harness.running import (
     DEADLINE,
     RunningProgram,
     Status,
+    abbreviated,
     main_of,
-    shown,
     wait_until_blocked,
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 READING = [p for p in PROGRAMS if re.search(r"\bstdin\b|\bopen\(0", source(p))]
-WAITING = sorted({*SERVING, *READING, *EXECUTING})
-WITH_A_FILE = [p for p in SERVING if "socket.AF_UNIX" in source(p)]
+WAITING = sorted({*SERVERS, *READING, *EXECUTING})
+WITH_A_FILE = [p for p in SERVERS if "socket.AF_UNIX" in source(p)]
 AHEAD = {"skeleton": 2}  # lines that it takes before it answers the first
 ECHOES = {b"", b"^C", b"^\\"}  # it may be lost when the program dies
 BASH = shutil.which("bash") or ""
@@ -100,7 +100,7 @@ class Terminal:
         except OSError:  # nobody has the other end open any more
             return False
         self.screen += seen
-        self.story.append(f"shown: {shown(seen)}")
+        self.story.append(f"shown: {abbreviated(seen)}")
         return bool(seen)
 
     def hang_up(self) -> None:
@@ -116,14 +116,14 @@ class Terminal:
         while more and self.await_input(self.keyboard):
             more = self.read()
         if more or not self.await_input(self.alive):
-            raise TimeoutError(self.who_runs())
+            raise TimeoutError(self.describe_processes())
         pid, self.pid = self.pid, 0
         return Status(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
     def await_input(self, descriptor: int) -> bool:
         return bool(select.select([descriptor], [], [], DEADLINE)[0])
 
-    def who_runs(self) -> str:
+    def describe_processes(self) -> str:
         lines = [
             f"process {pid}, {name}, {STATES.get(state, state)}"
             for pid, state, name in members(self.pid, session=True)
@@ -151,7 +151,7 @@ def command_of(program: str) -> list[str]:
 
 def await_waiting(program: str, terminal: Terminal) -> None:
     """Wait until *program* has begun, and waits."""
-    if program not in SERVING:
+    if program not in SERVERS:
         lines = "one\n" * (AHEAD.get(program, 0) + 1)
         terminal.press(lines)
         terminal.expect(lines.replace("\n", "\r\n").encode())  # their echo
@@ -175,7 +175,7 @@ def test_one_control_c_ends_a_loop(program: str) -> None:
         assert_left_nothing()
 
 
-@pytest.mark.parametrize("program", sorted({*FINISHING} - {*WAITING}))
+@pytest.mark.parametrize("program", sorted({*STANDALONE} - {*WAITING}))
 def test_no_other_program_waits_for_input(program: str) -> None:
     inlet, feed = os.pipe()
 

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from tests.harness.catalogue import ECHOING, RECEIVING, SENDING
-from tests.harness.peers import message_of, style_of
+from tests.harness.catalogue import ECHO_SERVERS, RECEIVERS, SENDERS
+from tests.harness.peers import message_of, socket_type_of
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
@@ -37,20 +37,22 @@ CLONE_NEWNET = 0x40000000
 HERE, THERE = "192.0.2.1", "192.0.2.2"  # addresses for documentation
 LONG = b"Half a league, half a league . . .\n" * 100_000
 
-INET = [p for p in RECEIVING if p.startswith("inet_")]
-STREAM = [p for p in INET if style_of(p) == socket.SOCK_STREAM]
-DATAGRAM = [p for p in INET if style_of(p) == socket.SOCK_DGRAM]
+INET = [p for p in RECEIVERS if p.startswith("inet_")]
+STREAM_SERVERS = [p for p in INET if socket_type_of(p) == socket.SOCK_STREAM]
+DATAGRAM_RECEIVERS = [
+    p for p in INET if socket_type_of(p) == socket.SOCK_DGRAM
+]
 every = functools.partial(pytest.mark.parametrize, "program")
 
 
 def sender_to(receiver: str) -> str:
     """Return the program that sends what *receiver* receives."""
-    (sender,) = (
+    return next(
         p
-        for p in SENDING
-        if p.startswith("inet_") and style_of(p) == style_of(receiver)
+        for p in SENDERS
+        if p.startswith("inet_")
+        and socket_type_of(p) == socket_type_of(receiver)
     )
-    return sender
 
 
 def fail(reason: str) -> NoReturn:
@@ -176,7 +178,7 @@ def serve_next(
     assert sender.finish() == (0, "", "")
     text = message_of(sender_to(program)).removesuffix(b"\0").decode()
     assert receiver.line() == f"-->{text}"
-    if program in DATAGRAM:
+    if program in DATAGRAM_RECEIVERS:
         assert receiver.finish() == (0, "", "")
     else:
         assert receiver.line() == "Ending connection"
@@ -185,7 +187,9 @@ def serve_next(
 
 @pytest.mark.fault("a peer on another host")
 @every(INET)
-def test_between_hosts(networks: Networks, program: str) -> None:
+def test_a_message_goes_to_another_host(
+    networks: Networks, program: str
+) -> None:
     here, there = networks
     receiver, port = started(there, program)
     serve_next(here, program, receiver, port)
@@ -193,7 +197,9 @@ def test_between_hosts(networks: Networks, program: str) -> None:
 
 @pytest.mark.fault("a link-local address, where there are two links")
 @every(INET)
-def test_second_link(networks: Networks, program: str) -> None:
+def test_a_link_local_address_names_its_link(
+    networks: Networks, program: str
+) -> None:
     """Such an address means nothing without the name of its link."""
     here, there = networks
     here.ip(f"link add link1 type veth peer link1 netns {there.process.pid}")
@@ -207,7 +213,9 @@ def test_second_link(networks: Networks, program: str) -> None:
 
 @pytest.mark.fault("a host that is not there")
 @every(INET)
-def test_no_route(networks: Networks, program: str) -> None:
+def test_reports_that_there_is_no_route(
+    networks: Networks, program: str
+) -> None:
     here, there = networks
     receiver, port = started(there, program)
     sender = here.run(sender_to(program), "198.51.100.1", port)
@@ -218,7 +226,7 @@ def test_no_route(networks: Networks, program: str) -> None:
 
 
 @pytest.mark.fault("a link that is cut for a while")
-@every(STREAM)
+@every(STREAM_SERVERS)
 def test_link_cut_in_a_stream(networks: Networks, program: str) -> None:
     here, there = networks
     receiver, port = started(there, program)
@@ -242,7 +250,7 @@ def test_link_cut_in_a_stream(networks: Networks, program: str) -> None:
 
 
 @pytest.mark.fault("a link that is cut for a while")
-@every(DATAGRAM)
+@every(DATAGRAM_RECEIVERS)
 def test_link_cut_before_a_datagram(networks: Networks, program: str) -> None:
     here, there = networks
     receiver, port = started(there, program)
@@ -281,14 +289,16 @@ def serve_one_more(here: Network, server: RunningProgram, port: str) -> None:
 
 
 @pytest.mark.fault("a peer on another host")
-@every(ECHOING)
-def test_echo_between_hosts(networks: Networks, program: str) -> None:
+@every(ECHO_SERVERS)
+def test_an_echo_comes_from_another_host(
+    networks: Networks, program: str
+) -> None:
     here, there = networks
     serve_one_more(here, *started(there, program))
 
 
 @pytest.mark.fault("a link that is cut for a while")
-@every(ECHOING)
+@every(ECHO_SERVERS)
 def test_link_cut_in_an_echo(networks: Networks, program: str) -> None:
     here, there = networks
     server, port = started(there, program)

@@ -1,17 +1,20 @@
 """Finds the programs, and sorts them by what they call: no list is kept.
 
-=================  =========================================================
-FORKING            have children
-EXECUTING          run other programs
-HANDLING           handle a signal that could end them
-WITH_ARGUMENTS     have a command line to parse
-BINDING, REACHING  have a name of their own; call or send to another's
-SERVING            wait for a peer: they bind and do not reach
-RECEIVING          of these, those that show what a peer sends
-ECHOING            of these, those that send it back
-SENDING            need a peer that waits: they reach and do not bind
-FINISHING          need nobody: they talk to themselves, or to children
-=================  =========================================================
+================  ==========================================================
+FORKING           have children
+EXECUTING         run other programs
+HANDLING_SIGNALS  handle a signal that could end them, or block it
+WITH_ARGUMENTS    have a command line to parse
+CALLING_BIND      have a name of their own
+CALLING_CONNECT   connect, or send, to another's
+SERVERS           wait for a peer: they bind and do not connect
+RECEIVERS         of these, those that show what a peer sends
+ECHO_SERVERS      of these, those that send it back
+SELECTING         wait for many peers at once
+SENDERS           need a peer that waits: they connect and do not bind
+STANDALONE        need nobody: they talk to themselves, or to children
+MAKING_FILES      make a name in the file system: a socket's, a FIFO's
+================  ==========================================================
 """
 
 from __future__ import annotations
@@ -56,10 +59,10 @@ def programs_calling(*names: str) -> list[str]:
 
 
 def handles_signals(program: str) -> bool:
-    """Tell whether *program* installs a handler for what can end it."""
+    """Tell whether *program* handles, or blocks, what can end it."""
     others = {"signal.SIGCHLD", "signal.SIGURG"}
     default = {"signal.SIG_DFL", "signal.SIG_IGN"}
-    found = False
+    found = "signal.SIG_BLOCK" in source(program)
     for node in ast.walk(ast.parse(source(program))):
         if isinstance(node, ast.Call) and len(node.args) == 2:
             called, number, handler = map(ast.unparse, (node.func, *node.args))
@@ -70,16 +73,19 @@ def handles_signals(program: str) -> bool:
 
 FORKING = programs_calling("fork")
 EXECUTING = programs_calling("execvp")
-HANDLING = [p for p in PROGRAMS if handles_signals(p)]
+HANDLING_SIGNALS = [p for p in PROGRAMS if handles_signals(p)]
 WITH_ARGUMENTS = programs_calling("add_argument")
 # Some talk to themselves, or to their children.
-BINDING = programs_calling("bind", "create_server")
-REACHING = programs_calling("connect", "create_connection", "sendto")
-SERVING = [p for p in BINDING if p not in REACHING]  # wait for a peer
-RECEIVING = [p for p in SERVING if "-->" in source(p)]  # show what it sends
-ECHOING = [p for p in SERVING if p not in RECEIVING]  # send it back
-SENDING = [p for p in REACHING if p not in BINDING]  # need one that waits
-FINISHING = [p for p in PROGRAMS if p not in SERVING + SENDING]
+CALLING_BIND = programs_calling("bind", "create_server")
+CALLING_CONNECT = programs_calling("connect", "create_connection", "sendto")
+SERVERS = [p for p in CALLING_BIND if p not in CALLING_CONNECT]
+RECEIVERS = [p for p in SERVERS if "-->" in source(p)]
+ECHO_SERVERS = [p for p in SERVERS if p not in RECEIVERS]
+SELECTING = programs_calling("DefaultSelector")
+SENDERS = [p for p in CALLING_CONNECT if p not in CALLING_BIND]
+MAKING_FILES = [p for p in SERVERS if "socket.AF_UNIX" in source(p)]
+MAKING_FILES += programs_calling("mkfifo")
+STANDALONE = [p for p in PROGRAMS if p not in SERVERS + SENDERS]
 
 
 def documented_command(program: str) -> str:

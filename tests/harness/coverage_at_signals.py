@@ -18,10 +18,10 @@ from tests.harness.process_states import signals_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SAVE = signal.SIGUSR1
+SAVE_SIGNAL = signal.SIGUSR1
 
 
-def will_save() -> None:
+def install_coverage_save() -> None:
     """Let this process save when asked, or when it raises a signal itself."""
     current = coverage.Coverage.current()
     if not current:
@@ -40,18 +40,18 @@ def will_save() -> None:
 
     def wait_unasked(sigset: Iterable[int]) -> int:
         """Wait as sigwait() does: to no avail a signal would interrupt it."""
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {SAVE})
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {SAVE_SIGNAL})
         try:
             return sigwait(sigset)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
-    signal.signal(SAVE, save_and_stop)
+    signal.signal(SAVE_SIGNAL, save_and_stop)
     signal.raise_signal = save_and_raise
     signal.sigwait = wait_unasked
 
 
-def let_save(pid: int, number: int) -> None:
+def save_coverage_of(pid: int, number: int) -> None:
     """Let a child of ours save, if it would die of a signal, and wait for it.
 
     One that blocks or handles the signal leaves, or raises it, by itself.
@@ -60,9 +60,9 @@ def let_save(pid: int, number: int) -> None:
         number in signals_of(pid, what) for what in ("Blk", "Cgt", "Ign")
     ):
         return
-    if SAVE not in signals_of(pid, "Cgt") - signals_of(pid, "Blk"):
+    if SAVE_SIGNAL not in signals_of(pid, "Cgt") - signals_of(pid, "Blk"):
         return  # it is another program, by exec, or waits for signals
     with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, SAVE)
+        os.kill(pid, SAVE_SIGNAL)
         os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         os.kill(pid, signal.SIGCONT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import os
 import re
 import signal
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from tests.harness.catalogue import (
-    ECHOING,
-    SENDING,
+    ECHO_SERVERS,
+    RECEIVERS,
+    SENDERS,
     command_line,
-    programs_named,
+    source,
 )
 from tests.harness.running import DEADLINE, assert_idle
 
@@ -28,15 +30,10 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 
 
-# As the C programs sent them: sizeof(DATA) counts the final NUL.
-WIRE = {
-    "_send": b"The sea is calm tonight, the tide is full . . .\0",
-    "_connect": b"Half a league, half a league . . .\0",
-}
 LONGEST = ("x" * 107, "x" + "ü" * 53)  # 107 bytes each
 # What receives, a datagram or a stream.
-DATAGRAM = programs_named("_datagram_receive")
-STREAM = programs_named("_stream_accept", "_stream_select")
+DATAGRAM_RECEIVERS = [p for p in RECEIVERS if "socket.SOCK_DGRAM" in source(p)]
+STREAM_SERVERS = [p for p in RECEIVERS if p not in DATAGRAM_RECEIVERS]
 
 
 def has_ipv6() -> bool:
@@ -62,7 +59,8 @@ NAMES_UNKNOWN = {"socket.getaddrinfo": unknown_host}
 
 def message_of(sender: str) -> bytes:
     """Return the bytes that *sender* sends."""
-    return next(data for end, data in WIRE.items() if sender.endswith(end))
+    message: bytes = importlib.import_module(f"ipc_examples.{sender}").MESSAGE
+    return message
 
 
 def resolver(*hosts: str) -> dict[str, object]:
@@ -98,14 +96,18 @@ class SocketOfIPv4(socket.socket):
 IPV6_ABSENT = {"socket.socket": SocketOfIPv4}
 
 
-def style_of(program: str) -> socket.SocketKind:
+def socket_type_of(program: str) -> socket.SocketKind:
     stream = "_stream_" in program
     return socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
 
 
-CONNECTING = [p for p in SENDING if style_of(p) == socket.SOCK_STREAM]
+STREAM_CLIENTS = [
+    p for p in SENDERS if socket_type_of(p) == socket.SOCK_STREAM
+]
 # What it sends leaves at once, whether anybody receives it or not.
-UDP = [p for p in SENDING if p.startswith("inet_") and p not in CONNECTING]
+UDP_SENDERS = [
+    p for p in SENDERS if p.startswith("inet_") and p not in STREAM_CLIENTS
+]
 
 
 def open_socket(program: str, host: str = LOOPBACK) -> socket.socket:
@@ -113,7 +115,7 @@ def open_socket(program: str, host: str = LOOPBACK) -> socket.socket:
     internet = socket.AF_INET6 if ":" in host else socket.AF_INET
     unix = program.startswith("unix_")
     opened = socket.socket(
-        socket.AF_UNIX if unix else internet, style_of(program)
+        socket.AF_UNIX if unix else internet, socket_type_of(program)
     )
     opened.settimeout(DEADLINE)
     return opened
@@ -152,7 +154,7 @@ def stop_server(
     Not before it has nothing else to do: what ^C interrupts in a line is
     test_signals.py's subject.
     """
-    if program in DATAGRAM:
+    if program in DATAGRAM_RECEIVERS:
         assert running.finish() == (0, "", "")
         return
     assert running.line() == "Ending connection"
@@ -167,7 +169,7 @@ def speak_and_end(
     program: str, running: RunningProgram, first: str, host: str = LOOPBACK
 ) -> None:
     """See that *program* serves who speaks to it at *host*, and end it."""
-    if program not in ECHOING:
+    if program not in ECHO_SERVERS:
         send_to(program, first, b"one", host=host)
         assert running.line() == "-->one"
         stop_server(program, running, first, host)

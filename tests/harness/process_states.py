@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[2]
-TELL = signal.SIGUSR2  # a process that gets it writes where it is to stderr
+DUMP_SIGNAL = signal.SIGUSR2  # lets a process write to stderr where it is
 FRAME = re.compile(rb'^  File "(.+)", line (\d+) in (\S+)$', re.MULTILINE)
 # What was done to each program of this test, and what it did.
 STORIES: list[list[str]] = []
@@ -29,9 +29,9 @@ STATES = {
 }
 
 
-def will_tell() -> None:
+def install_stack_dump() -> None:
     """Let this process, and its children, say where they are when asked."""
-    faulthandler.register(TELL, 2, all_threads=False)
+    faulthandler.register(DUMP_SIGNAL, 2, all_threads=False)
 
 
 def source_line(file: str | Path, number: int) -> str:
@@ -41,7 +41,7 @@ def source_line(file: str | Path, number: int) -> str:
     return f"{Path(file).name}:{number}: {text}"
 
 
-def who_runs(
+def describe_processes(
     group: int, read_errors: Callable[[], bytes]
 ) -> tuple[list[str], bytes]:
     """Return a line for each process of *group*: which, its state, where.
@@ -58,11 +58,11 @@ def who_runs(
         if state == "Z" and parent:
             doing = "has ended"
         line = f"process {pid}, {role}, {doing}"
-        if state in "RSD" and TELL in signals_of(pid, "Cgt"):
-            os.kill(pid, TELL)
-            told = read_errors()
-            line += where(told)
-            others += told.partition(b"Stack (most recent call first)")[0]
+        if state in "RSD" and DUMP_SIGNAL in signals_of(pid, "Cgt"):
+            os.kill(pid, DUMP_SIGNAL)
+            stderr = read_errors()
+            line += innermost_line(stderr)
+            others += stderr.partition(b"Stack (most recent call first)")[0]
         lines.append(line)
     return lines, others
 
@@ -107,9 +107,9 @@ def signals_of(pid: int, what: str) -> set[int]:
     return set()
 
 
-def where(told: bytes) -> str:
+def innermost_line(stderr: bytes) -> str:
     """Return the innermost line of a program in what a process told."""
-    frames = FRAME.findall(told)
+    frames = FRAME.findall(stderr)
     ours = [f for f in frames if b"/ipc_examples/" in f[0]] or frames
     for file, number, function in ours[:1]:
         path = file.decode(errors="backslashreplace")

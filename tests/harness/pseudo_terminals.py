@@ -190,9 +190,9 @@ class Terminal:
             limit = time.monotonic() + self.deadline
             while key not in self.unread:
                 self._read_until(limit)
-            shown = self.unread.replace(key, "", 1)
+            abbreviated = self.unread.replace(key, "", 1)
             self.unread, self.signalled = "", True
-            self._show(shown)
+            self._show(abbreviated)
 
     def expect_prompt(self) -> None:
         """Wait for the prompt, unless it is there already."""
@@ -252,12 +252,12 @@ class Terminal:
     def read(self, seconds: float) -> bool:
         """Take in what appears next; tell whether anything does."""
         try:
-            shown = self.shell.read_nonblocking(4096, max(seconds, 0))
+            abbreviated = self.shell.read_nonblocking(4096, max(seconds, 0))
         except pexpect.TIMEOUT:
             return False
         except pexpect.EOF:
             raise UnexpectedOutput("has ended") from None
-        self._show(shown)
+        self._show(abbreviated)
         return True
 
     def _show(self, text: str) -> None:
@@ -392,9 +392,9 @@ class TranscriptRun:
 
     def rows(self, name: str, lines: Iterable[tuple[str, Line]]) -> list[str]:
         """Return those of the lines that are in a terminal, as rows."""
-        shown = [line.shown() for where, line in lines if where == name]
-        text = self.transcript.substitute("\n".join(shown), self.values)
-        return [readable(row) for row in text.split("\n") if shown]
+        abbreviated = [line.shown() for where, line in lines if where == name]
+        text = self.transcript.substitute("\n".join(abbreviated), self.values)
+        return [readable(row) for row in text.split("\n") if abbreviated]
 
     def elsewhere(self, name: str) -> Iterator[str]:
         """Yield what the other terminals show, if nobody expected it."""

@@ -24,8 +24,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 import pytest
 
 from tests.harness.catalogue import FILES, FORKING
-from tests.harness.coverage_at_signals import let_save, will_save
-from tests.harness.process_states import STATES, STORIES, who_runs, will_tell
+from tests.harness.coverage_at_signals import (
+    install_coverage_save,
+    save_coverage_of,
+)
+from tests.harness.process_states import (
+    STATES,
+    STORIES,
+    describe_processes,
+    install_stack_dump,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -195,7 +203,7 @@ class RunningProgram:
 
     def __exit__(self, kind: object = None, *_: object) -> None:
         if kind:
-            self.tell_the_rest()
+            self.add_unread_output()
         for stream in (self.out, self.err):
             stream.close()
         # Somebody may be left, after a failed test.
@@ -203,14 +211,13 @@ class RunningProgram:
             os.killpg(self.pid, signal.SIGKILL)
         self.reap()
 
-    def tell_the_rest(self) -> None:
+    def add_unread_output(self) -> None:
         """Add to the story what a test that fails has not looked at."""
         for stream in (self.out, self.err):
             while not stream.ended and is_readable(stream.descriptor):
                 stream.fill()
         if (status := status_if_ended(self.pid)) is not None:
-            told = f"it had ended when the test failed: {status!r}"
-            self.story.append(told)
+            self.story.append(f"it had ended when the test failed: {status!r}")
         if self.out.pending or self.err.pending:
             self.story.append(self.output_so_far())
 
@@ -226,7 +233,7 @@ class RunningProgram:
         """Send SIGINT to all, as ^C does; any other to the parent alone."""
         __tracebackhide__ = True
         self.wait_until_blocked()
-        let_save(self.pid, number)
+        save_coverage_of(self.pid, number)
         everybody = number == signal.SIGINT
         whom = "all of its processes" if everybody else "the parent"
         self.story.append(f"{signal_name(number)} was sent to {whom}")
@@ -238,7 +245,7 @@ class RunningProgram:
         try:
             wait_until_blocked(self.pid)
         except TimeoutError:
-            raise TimeoutError(self.who_runs("it to wait")) from None
+            raise TimeoutError(self.describe_processes("it to wait")) from None
 
     def interrupt(self) -> ExitReport:
         """Press ^C once nothing is left to do, and wait for the end."""
@@ -295,11 +302,11 @@ class RunningProgram:
         rest = max(0.0, deadline - time.monotonic())
         ready = select.select(streams, [], [], rest)[0]
         if not ready:
-            raise TimeoutError(self.who_runs(what))
+            raise TimeoutError(self.describe_processes(what))
         for descriptor in ready:
             streams[descriptor].fill()
 
-    def who_runs(self, what: str) -> str:
+    def describe_processes(self, what: str) -> str:
         """Return that *what* was awaited in vain, and why that may be."""
 
         def read_errors() -> bytes:
@@ -308,13 +315,14 @@ class RunningProgram:
             found, self.err.pending = self.err.pending, b""
             return found
 
-        lines, self.err.pending = who_runs(self.pid, read_errors)
+        lines, self.err.pending = describe_processes(self.pid, read_errors)
         lines.insert(0, f"{self.name}: waited {DEADLINE:g} s for {what}")
         return "\n".join([*lines, self.output_so_far()])
 
     def output_so_far(self) -> str:
         out, err = self.out.pending, self.err.pending
-        return f"not yet read: stdout {shown(out)}, stderr {shown(err)}"
+        unread = f"stdout {abbreviated(out)}, stderr {abbreviated(err)}"
+        return f"not yet read: {unread}"
 
     def reap(self) -> dict[int, float]:
         """Wait for those that are left of the process group.
@@ -350,9 +358,10 @@ def outcome_of(
             command, check=False, timeout=DEADLINE, text=True, **options
         )
     except subprocess.TimeoutExpired as late:
+        out, err = (abbreviated(it or "") for it in (late.stdout, late.stderr))
         raise TimeoutError(
-            f"{name}: waited {DEADLINE:g} s for its end; so far stdout "
-            f"{shown(late.stdout or '')}, stderr {shown(late.stderr or '')}"
+            f"{name}: waited {DEADLINE:g} s for its end; so far stdout {out}, "
+            f"stderr {err}"
         ) from None
     status = Status(ended.returncode)
     outcome = ExitReport(status, ended.stdout or "", ended.stderr or "")
@@ -364,7 +373,7 @@ class LeftBehindError(AssertionError):
     """A program has ended, and left something that it should not."""
 
 
-def shown(output: bytes | str) -> str:
+def abbreviated(output: bytes | str) -> str:
     """Return output as a message shows it: its beginning and end, if long.
 
     More than one line of it is shown line by line.
@@ -394,7 +403,7 @@ def as_status(status: object) -> str:
 
 
 def show(text: object) -> str:
-    return shown(text) if isinstance(text, str) else repr(text)
+    return abbreviated(text) if isinstance(text, str) else repr(text)
 
 
 def error_line(
@@ -409,7 +418,7 @@ def error_line(
         program, *arguments, stdin=stdin, replace=replace
     ) as running:
         ended = running.finish()
-    assert_tells(ended, rf"{program}: .+\n", out="")
+    assert_exit_report(ended, rf"{program}: .+\n", out="")
     return ended.err
 
 
@@ -433,36 +442,36 @@ def assert_refuses(
     with RunningProgram(program, *arguments, replace=replace) as running:
         ended = running.finish()
     start = re.escape(f"{program}: {subject.decode()}: ")
-    assert_tells(ended, rf"{start}{why}\n", out="")
+    assert_exit_report(ended, rf"{start}{why}\n", out="")
 
 
-def assert_tells(
-    ended: ExitReport, told: str, *, status: int = 1, out: str | None = None
+def assert_exit_report(
+    ended: ExitReport, stderr: str, *, status: int = 1, out: str | None = None
 ) -> None:
-    """See how a program ended, and what it told on standard error.
+    """See how a program ended, and what it wrote to standard error.
 
-    :param told: a regular expression for all of it
+    :param stderr: a regular expression for all of it
     :param out: what it wrote to standard output, if that matters
     """
     __tracebackhide__ = True
-    if fault := fault_of(ended, told, status=status, out=out):
+    if fault := exit_report_error(ended, stderr, status=status, out=out):
         pytest.fail(f"a program ended otherwise than it should\n{fault}")
 
 
-def fault_of(
-    ended: ExitReport, told: str, *, status: int = 1, out: str | None = None
+def exit_report_error(
+    ended: ExitReport, stderr: str, *, status: int = 1, out: str | None = None
 ) -> str:
-    """Return in words what assert_tells() would find wrong, or nothing."""
+    """Return what assert_exit_report() would find wrong, or nothing."""
     if (
         ended.status == status
         and out in {None, ended.out}
-        and re.fullmatch(told, ended.err)
+        and re.fullmatch(stderr, ended.err)
     ):
         return ""
-    output = "any stdout" if out is None else f"stdout {shown(out)}"
+    output = "any stdout" if out is None else f"stdout {abbreviated(out)}"
     return (
         f"came:     {in_words(ended)}\n"
-        f"expected: {Status(status)!r}, {output}, stderr like {told}"
+        f"expected: {Status(status)!r}, {output}, stderr like {stderr}"
     )
 
 
@@ -600,8 +609,8 @@ def make_standard(descriptors: tuple[int, int, int], encoding: str) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     limit = resource.getrlimit(resource.RLIMIT_CORE)[1]
     resource.setrlimit(resource.RLIMIT_CORE, (0, limit))  # ^\ leaves no file
-    will_tell()
-    will_save()
+    install_stack_dump()
+    install_coverage_save()
 
 
 def action_of(

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import socket
 import sys
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from record import recorder, strace_log, trace_lines
-from record.interpret import Interpreter
+from record.interpret import Interpreter, NotUnderstoodError
+from record.snapshot import snapshot
 
 from ipcdocs.recording import model
-from tests.harness import markdown_blocks, pseudo_terminals
+from ipcdocs.recording.model import Step
+from tests.harness import handmade, markdown_blocks, pseudo_terminals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.slow
+OTHER: dict[type, Callable[[Any], object]] = {
+    bool: lambda value: not value,
+    dict: lambda table: {number + 1: end for number, end in table.items()},
+    int: lambda number: number + 1,
+    list: lambda steps: steps[:-1],
+    str: lambda text: f"{text}x",
+    tuple: lambda end: (end[0], 1 - end[1]),
+}
 RUN = "$ python -m ipc_examples.fork\n"
 
 
@@ -75,13 +87,15 @@ def test_strace_may_not_trace(
     file: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    refusal = "strace: ptrace(PTRACE_TRACEME, ...): Operation not permitted"
+    strace_error = (
+        "strace: ptrace(PTRACE_TRACEME, ...): Operation not permitted"
+    )
     refused = file.with_name("strace")
-    refused.write_text(f"#!/bin/sh\necho '{refusal}' >&2\nexit 1\n")
+    refused.write_text(f"#!/bin/sh\necho '{strace_error}' >&2\nexit 1\n")
     refused.chmod(0o755)
     monkeypatch.setenv("PATH", str(file.parent))
     assert record(monkeypatch, RUN) == 1
-    assert capsys.readouterr() == ("", f"record: fork: {refusal}\n")
+    assert capsys.readouterr() == ("", f"record: fork: {strace_error}\n")
     assert not file.exists()
 
 
@@ -123,13 +137,71 @@ def test_a_recording_that_tells_the_same_stays(
     assert record(monkeypatch, shown) == 0
     made = model.load(file)
     for step in made.steps:
-        step.waited = False
+        step.blocked = False
     file.write_text(made.dump())
     assert record(monkeypatch, shown) == 0
     assert model.load(file) == made
     file.write_text(replace(made, steps=made.steps[:-1]).dump())
     assert record(monkeypatch, shown) == 0
     assert len(model.load(file).steps) == len(made.steps)
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_snapshot_is_of_the_recording_beside_it(
+    monkeypatch: pytest.MonkeyPatch, file: Path, shown: str
+) -> None:
+    assert record(monkeypatch, shown) == 0
+    made = model.load(file)
+    text = file.with_suffix(".txt").read_text("utf-8")
+    assert text == snapshot(made)
+    made.steps[-1].blocked = not made.steps[-1].blocked  # it tells the same
+    file.write_text(made.dump())
+    assert record(monkeypatch, shown) == 0
+    assert (
+        file.with_suffix(".txt").read_text("utf-8") == snapshot(made) != text
+    )
+
+
+def test_a_snapshot_has_a_part_for_each_process() -> None:
+    parent, child, client = snapshot(handmade.RUN).split("\n\n")
+    assert parent.startswith("""\
+parent, serve.py
+ 1  line 3    start: 0 1 2 = terminal
+ 2  line 10   pipe: 3 = pipe[0]; 4 = pipe[1]
+ 3  line 11   fork: process child
+ 4  line 12   close 4 = pipe[1]: 4 = nothing
+ 5  line 13   read 3 = pipe[0]: takes b'a' of b'ab' in pipe[0]; after child 2;\
+ waited
+ 6  line 14   SIGINT: read(3); waited
+ 7  line 14   read 3 = pipe[0]: fails with EINTR
+""")
+    assert (
+        child
+        == """\
+child, serve.py
+ 1  line 20   close 3 = pipe[0]: 3 = nothing
+ 2  line 21   write 4 = pipe[1]: b'ab'; to pipe[0]
+ 3  line 22   execve: cat -n; 4 = nothing
+ 4            SIGTERM
+ 5            killed: SIGTERM; 0 1 2 = nothing"""
+    )
+    assert client.startswith("client, client.py\n 1  line 4    start: ")
+
+
+@pytest.mark.parametrize("member", [each.name for each in fields(Step)])
+def test_a_snapshot_shows_each_member_of_a_step(member: str) -> None:
+    changed = 0
+    for number, step in enumerate(handmade.STEPS):
+        if (value := getattr(step, member)) in (None, [], {}):
+            continue
+        other: dict[str, Any] = {member: OTHER[type(value)](value)}
+        steps = [*handmade.STEPS]
+        steps[number] = replace(step, **other)
+        with contextlib.suppress(LookupError, ValueError):  # no recording
+            made = snapshot(replace(handmade.RUN, steps=steps))
+            assert made != snapshot(handmade.RUN), step
+        changed += 1
+    assert changed
 
 
 @pytest.mark.parametrize(
@@ -184,7 +256,7 @@ def test_what_epoll_tells_is_the_descriptor(data: str) -> None:
     ).steps
     *_, write, wait = steps
     assert (wait.call, wait.detail) == ("epoll_wait", "4")
-    assert wait.after == [steps.index(write)]
+    assert wait.causes == [steps.index(write)]
 
 
 PROGRAM = '''\
@@ -247,8 +319,8 @@ def test_lines_are_those_of_every_python(
 def test_what_an_import_does_is_left_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(trace_lines, "announce", said.append)
+    announced: list[str] = []
+    monkeypatch.setattr(trace_lines, "tell_strace", announced.append)
     monkeypatch.syspath_prepend(tmp_path)
     tmp_path.joinpath("inner_module.py").write_text("1 / 0")
     tmp_path.joinpath("outer_module.py").write_text("import inner_module")
@@ -259,7 +331,41 @@ def test_what_an_import_does_is_left_out(
         pass
     finally:
         sys.setprofile(None)
-    assert said == ["quiet", "quiet", "loud", "loud"]
+    assert announced == ["quiet", "quiet", "loud", "loud"]
+
+
+def test_a_fifo_is_a_pipe_with_a_name() -> None:
+    made = interpret(
+        "1",
+        'mknodat(AT_FDCWD</tmp>, "fifo", S_IFIFO|0666) = 0',
+        'openat(AT_FDCWD</tmp>, "fifo", O_RDONLY|O_NONBLOCK) = 3</tmp/fifo>',
+        'openat(AT_FDCWD</tmp>, "fifo", O_WRONLY) = 4</tmp/fifo>',
+        'unlinkat(AT_FDCWD</tmp>, "fifo", 0) = 0',
+        'write(4</tmp/fifo (deleted)>, "one", 3) = 3',
+        'read(3</tmp/fifo (deleted)>, "one", 64) = 3',
+    )
+    *_, read = made.steps
+    assert made.objects == ["terminal", "fifo"]
+    assert [(step.call, step.table) for step in made.steps[1:]] == [
+        ("mkfifo", {}),
+        ("openat", {3: (1, 0)}),
+        ("openat", {4: (1, 1)}),
+        ("unlink", {}),
+        ("write", {}),
+        ("read", {}),
+    ]
+    assert (read.taken_from, read.data, read.causes) == ((1, 0), "one", [5])
+
+
+def test_what_a_recording_cannot_tell_is_refused() -> None:
+    opened = 'openat(AT_FDCWD</tmp>, "file", {}) = 3</tmp/file>'
+    used = 'read(3</tmp/file>, "one", 64) = 3'
+    assert (
+        len(interpret("1", opened.format("O_CREAT|O_RDWR"), used).steps) == 1
+    )
+    refused = r"line 1: read\(3</tmp/file>, .*\): a recording cannot tell what"
+    with pytest.raises(NotUnderstoodError, match=refused):
+        interpret("1", opened.format("O_RDONLY"), used)
 
 
 def test_what_is_left_out_may_be_nested() -> None:

@@ -41,15 +41,15 @@ def steps(*traces: str) -> list[Step]:
     return interpreter.steps
 
 
-@pytest.mark.parametrize(("when", "waited"), [("1.9", False), ("2.1", True)])
+@pytest.mark.parametrize(("when", "blocked"), [("1.9", False), ("2.1", True)])
 def test_who_began_to_read_before_the_other_wrote_has_waited(
-    when: str, *, waited: bool
+    when: str, *, blocked: bool
 ) -> None:
     found = steps(PARENT, CHILD.format(when=when))
     (write,) = [i for i, step in enumerate(found) if step.call == "write"]
     (read,) = [step for step in found if step.call == "read"]
-    assert (read.after, read.waited) == ([write], waited)
-    assert [step.waited for step in found].count(True) == waited
+    assert (read.causes, read.blocked) == ([write], blocked)
+    assert [step.blocked for step in found].count(True) == blocked
 
 
 RESTARTED = PARENT.replace(
@@ -67,26 +67,28 @@ def test_a_signal_interrupts_the_call_that_is_made_again() -> None:
         *("close", "SIGINT", "read", "exit"),
     ]
     signal, read = own[4:6]
-    assert (signal.waited, signal.detail) == (True, "read(3)")
-    assert (read.waited, read.detail) == (True, "")
+    assert (signal.blocked, signal.detail) == (True, "read(3)")
+    assert (read.blocked, read.detail) == (True, "")
 
 
 def test_a_signal_that_interrupts_nothing_says_so() -> None:
     trace = PARENT.replace("2.0", "1.4 --- SIGINT {si_signo=SIGINT} ---\n2.0")
     found = steps(trace, CHILD.format(when="2.1"))
     (signal,) = [step for step in found if step.call == "SIGINT"]
-    assert (signal.waited, signal.detail) == (False, "")
+    assert (signal.blocked, signal.detail) == (False, "")
 
 
 @pytest.mark.parametrize(
-    ("read", "after"), [('"", 64) = 0', ["close"]), ('"ab", 64) = 2', [])]
+    ("read", "causes"), [('"", 64) = 0', ["close"]), ('"ab", 64) = 2', [])]
 )
-def test_only_the_end_comes_after_a_close(read: str, after: list[str]) -> None:
+def test_only_the_end_comes_after_a_close(
+    read: str, causes: list[str]
+) -> None:
     """What was written by a call that is not known comes after nothing."""
     trace = PARENT.replace('"ab", 64) = 2', read)
     found = steps(trace, "1.9 close(4<pipe:[7]>) = 0\n5.0 exit_group(0) = ?\n")
     (step,) = [step for step in found if step.call == "read"]
-    assert [found[cause].call for cause in step.after] == after
+    assert [found[cause].call for cause in step.causes] == causes
 
 
 def test_an_empty_datagram_comes_after_the_one_who_sent_it() -> None:
@@ -99,8 +101,8 @@ def test_an_empty_datagram_comes_after_the_one_who_sent_it() -> None:
 """
     found = steps(trace)
     (step,) = [step for step in found if step.call == "recvfrom"]
-    assert [found[cause].call for cause in step.after] == ["sendto"]
-    assert step.take == (1, 1)
+    assert [found[cause].call for cause in step.causes] == ["sendto"]
+    assert step.taken_from == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_who_waited_for_a_program_to_start_is_compared(
     number: int, *, same: bool
 ) -> None:
     changed = list(handmade.STEPS)
-    changed[number] = replace(changed[number], waited=False)
+    changed[number] = replace(changed[number], blocked=False)
     other = replace(handmade.RUN, steps=changed)
     assert (comparable(other) == comparable(handmade.RUN)) is same
 
@@ -140,4 +142,4 @@ def test_another_descriptor_is_for_the_same() -> None:
         "1.4 fcntl(4<pipe:[7]>, F_DUPFD_CLOEXEC, 0) = 5<pipe:[7]>",
     )
     (step,) = [step for step in steps(trace) if step.call == "dup"]
-    assert (step.fd, step.detail, step.table) == (4, "5", {5: step.on})
+    assert (step.fd, step.detail, step.table) == (4, "5", {5: step.endpoint})

@@ -17,9 +17,9 @@ from tests.harness.running import (
     LeftBehindError,
     RunningProgram,
     Status,
+    assert_exit_report,
     assert_idle,
-    assert_tells,
-    fault_of,
+    exit_report_error,
 )
 
 if TYPE_CHECKING:
@@ -144,12 +144,12 @@ ENDED = ExitReport(Status(1), "out", "pipe: why\n")
 
 
 def test_an_end_as_expected_has_no_fault() -> None:
-    assert fault_of(ENDED, r"pipe: .+\n") == ""
-    assert fault_of(ENDED, r"pipe: .+\n", out="out") == ""
+    assert exit_report_error(ENDED, r"pipe: .+\n") == ""
+    assert exit_report_error(ENDED, r"pipe: .+\n", out="out") == ""
 
 
 @pytest.mark.parametrize(
-    ("told", "status", "out"),
+    ("stderr", "status", "out"),
     [
         (r"pipe: .+", 1, None),  # a newline more
         (r".+\n", 0, None),
@@ -158,10 +158,10 @@ def test_an_end_as_expected_has_no_fault() -> None:
     ],
 )
 def test_another_end_than_expected_is_told(
-    told: str, status: int, out: str | None
+    stderr: str, status: int, out: str | None
 ) -> None:
     with pytest.raises(pytest.fail.Exception, match="otherwise than it sho"):
-        assert_tells(ENDED, told, status=status, out=out)
+        assert_exit_report(ENDED, stderr, status=status, out=out)
 
 
 def test_a_status_has_words() -> None:

@@ -22,7 +22,7 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / build.build_wheel(str(tmp_path))
 
 
-def test_holds_programs_alone(wheel: Path) -> None:
+def test_a_wheel_holds_programs_alone(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {
             name for name in archive.namelist() if ".dist-info/" not in name
@@ -32,7 +32,7 @@ def test_holds_programs_alone(wheel: Path) -> None:
     assert names == {f"ipc_examples/{name}" for name in ours}
 
 
-def test_installs_and_runs(wheel: Path, tmp_path: Path) -> None:
+def test_a_wheel_installs_and_runs(wheel: Path, tmp_path: Path) -> None:
     place = tmp_path / "place"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index"]
     subprocess.run([*pip, "--target", place, wheel], check=True)

@@ -15,7 +15,7 @@ from tests.harness.running import (
     DEADLINE,
     RunningProgram,
     act_in_child,
-    assert_tells,
+    assert_exit_report,
     kill_self,
 )
 
@@ -211,8 +211,8 @@ def test_the_server_ends_when_nobody_asks(
         ) as running,
     ):
         ended = running.finish()
-    told = rf"{NAME}: child: TimeoutError\('timed out'\)\n"
-    assert_tells(ended, told, out=f"waits for {5 * 0.01} s\n")
+    stderr = rf"{NAME}: child: TimeoutError\('timed out'\)\n"
+    assert_exit_report(ended, stderr, out=f"waits for {5 * 0.01} s\n")
 
 
 @pytest.mark.slow
@@ -231,8 +231,8 @@ def test_tells_how_the_child_ended(
     replace = {"answer_second_and_exit": answer, "TIMEOUT": DEADLINE}
     with RunningProgram(NAME, replace=replace) as running:
         ended = running.finish()
-    told = rf"{NAME}: the child ended with status {status}\n"
-    assert_tells(ended, told, out="request 1 -->one\n")
+    stderr = rf"{NAME}: the child ended with status {status}\n"
+    assert_exit_report(ended, stderr, out="request 1 -->one\n")
 
 
 def test_reports_a_childs_mistake() -> None:
@@ -241,10 +241,10 @@ def test_reports_a_childs_mistake() -> None:
     replace = {**SHORT, "os.fork": fork}
     with RunningProgram(NAME, replace=replace) as running:
         ended = running.finish()
-    told = (
+    stderr = (
         rf"{NAME}: child: TypeError\(.*\)\n{NAME}: no answer to 5 requests\n"
     )
-    assert_tells(ended, told)
+    assert_exit_report(ended, stderr)
 
 
 def misname_settimeout() -> None:

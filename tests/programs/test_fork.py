@@ -6,7 +6,7 @@ from ipc_examples.fork import add_one_in_child
 from tests.harness.running import (
     RunningProgram,
     act_in_child,
-    assert_tells,
+    assert_exit_report,
     error_line,
     kill_self,
 )
@@ -41,11 +41,11 @@ def test_reports_a_childs_mistake() -> None:
     replace = {"add_one_in_child": lambda _: add_one_in_child(number)}
     with RunningProgram("fork", replace=replace) as running:
         ended = running.finish()
-    told = (
+    stderr = (
         r"fork: child: TypeError\(.*\)\n"
         r"fork: the child ended with status 255\n"
     )
-    assert_tells(ended, told, out="")
+    assert_exit_report(ended, stderr, out="")
 
 
 def test_takes_no_number_for_which_there_is_no_status() -> None:
@@ -54,9 +54,9 @@ def test_takes_no_number_for_which_there_is_no_status() -> None:
     replace = {"add_one_in_child": lambda _: add_one_in_child(254)}
     with RunningProgram("fork", replace=replace) as running:
         ended = running.finish()
-    assert_tells(ended, r"fork: the child ended with status 255\n")
+    assert_exit_report(ended, r"fork: the child ended with status 255\n")
 
 
 def test_names_the_signal_that_ended_the_child() -> None:
-    told = error_line("fork", replace={"os.fork": act_in_child(kill_self)})
-    assert told == "fork: the child ended with status -9\n"
+    stderr = error_line("fork", replace={"os.fork": act_in_child(kill_self)})
+    assert stderr == "fork: the child ended with status -9\n"

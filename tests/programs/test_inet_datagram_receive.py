@@ -5,17 +5,6 @@ import signal
 from tests.harness.running import RunningProgram
 
 NAME = "inet_datagram_receive"
-HELP = """\
-usage: inet_datagram_receive.py [-h] [HOST]
-
-Receive one datagram.
-
-positional arguments:
-  HOST
-
-options:
-  -h, --help  show this help message and exit
-"""
 
 
 def test_each_receiver_has_a_port_of_its_own() -> None:

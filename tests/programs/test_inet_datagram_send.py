@@ -6,18 +6,6 @@ from ipc_examples.inet_datagram_send import send
 from tests.harness.peers import peer_of
 
 CONSTANTS = {"MESSAGE": b"The sea is calm tonight, the tide is full . . .\0"}
-HELP = """\
-usage: inet_datagram_send.py [-h] HOST PORT
-
-Send one datagram.
-
-positional arguments:
-  HOST
-  PORT
-
-options:
-  -h, --help  show this help message and exit
-"""
 
 
 def test_reports_a_datagram_that_is_too_large() -> None:

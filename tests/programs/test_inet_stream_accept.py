@@ -7,17 +7,6 @@ from tests.harness.running import RunningProgram
 
 NAME = "inet_stream_accept"
 CONSTANTS = {"BUFFER_SIZE": 16384, "RETRY_DELAY": 1.0}
-HELP = """\
-usage: inet_stream_accept.py [-h] [HOST]
-
-Print what clients send.
-
-positional arguments:
-  HOST
-
-options:
-  -h, --help  show this help message and exit
-"""
 
 
 def test_a_silent_client_holds_up_the_next() -> None:

@@ -7,18 +7,6 @@ from tests.harness.peers import peer_of, received_by
 from tests.harness.running import RunningProgram
 
 CONSTANTS = {"MESSAGE": b"Half a league, half a league . . .\0"}
-HELP = """\
-usage: inet_stream_connect.py [-h] HOST PORT
-
-Send one message.
-
-positional arguments:
-  HOST
-  PORT
-
-options:
-  -h, --help  show this help message and exit
-"""
 
 
 def test_sends_all_of_much() -> None:

@@ -35,17 +35,6 @@ if TYPE_CHECKING:
 
 NAME = "inet_stream_echo"
 CONSTANTS = {"BUFFER_SIZE": 16384, "LIMIT": 65536, "RETRY_DELAY": 1.0}
-HELP = """\
-usage: inet_stream_echo.py [-h] [HOST]
-
-Echo what clients send.
-
-positional arguments:
-  HOST
-
-options:
-  -h, --help  show this help message and exit
-"""
 LIMIT = inet_stream_echo.LIMIT
 BUFFER_SIZE = inet_stream_echo.BUFFER_SIZE
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, after 0 seconds

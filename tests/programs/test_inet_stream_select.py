@@ -23,17 +23,6 @@ if TYPE_CHECKING:
 
 NAME = "inet_stream_select"
 CONSTANTS = {"BUFFER_SIZE": 16384, "IDLE": 5.0, "RETRY_DELAY": 1.0}
-HELP = """\
-usage: inet_stream_select.py [-h] [HOST]
-
-Print what clients send.
-
-positional arguments:
-  HOST
-
-options:
-  -h, --help  show this help message and exit
-"""
 IDLING, RETRYING = "select 5.0", "select 1.0"
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.harness.catalogue import PROGRAMS, ROOT, source
 from tests.harness.running import (
     RunningProgram,
-    assert_tells,
+    assert_exit_report,
     outcome_of,
     reason,
 )
@@ -90,5 +90,7 @@ def test_reports_that_there_is_no_room_for_the_list() -> None:
             stderr=subprocess.PIPE,
         )
     note = r"(Exception ignored.*\nOSError: .*\n)?"
-    told = rf"ipc_examples: {reason(errno.ENOSPC)}\n{note}"
-    assert_tells(ended, told, status=120 if "ignored" in ended.err else 1)
+    stderr = rf"ipc_examples: {reason(errno.ENOSPC)}\n{note}"
+    assert_exit_report(
+        ended, stderr, status=120 if "ignored" in ended.err else 1
+    )

@@ -70,13 +70,13 @@ def send_and_die(
 def test_reports_a_child_that_fails(
     child: object, replace: dict[str, object], why: str
 ) -> None:
-    told = error_line(NAME, replace=replace | {"send_and_exit": child})
-    assert told == f"{NAME}: {why}\n"
+    stderr = error_line(NAME, replace=replace | {"send_and_exit": child})
+    assert stderr == f"{NAME}: {why}\n"
 
 
 def test_waits_for_a_child_and_its_byte_for_a_while() -> None:
     """Both times are limited: the one of accept(), the one of select()."""
-    told: list[object] = []
+    stderr: list[object] = []
     settimeout = socket.socket.settimeout
 
     def tell_and_set(listener: socket.socket, seconds: float) -> None:
@@ -85,7 +85,7 @@ def test_waits_for_a_child_and_its_byte_for_a_while() -> None:
 
     def tell_and_wait(*arguments: object) -> object:
         print(f"select: {arguments[-1]} s", flush=True)
-        return told
+        return stderr
 
     replace = {
         "socket.socket.settimeout": tell_and_set,

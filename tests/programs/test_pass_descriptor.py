@@ -14,7 +14,7 @@ from ipc_examples import pass_descriptor
 from ipc_examples.pass_descriptor import receive_descriptor, send_descriptor
 from tests.harness.running import (
     RunningProgram,
-    assert_tells,
+    assert_exit_report,
     descriptors,
     error_line,
     kill_self,
@@ -31,6 +31,12 @@ CONSTANTS = {
     "ROOM": 256,
     "CLOSE_ON_EXEC": getattr(socket, "MSG_CMSG_CLOEXEC", 0),
 }
+# What only another peer, or luck, brings about: see test_signals.py.
+NOT_REACHED = (
+    'raise ConnectionError("the peer did not',
+    "for descriptor in rights:",
+    "os.close(descriptor)",
+)
 REFUSED = "^the peer did not send one descriptor$"
 needs_credentials = pytest.mark.skipif(
     not hasattr(socket, "SO_PASSCRED"), reason="only Linux has SO_PASSCRED"
@@ -152,14 +158,14 @@ def test_the_one_of_two_for_which_there_was_room_is_refused() -> None:
 
 
 @pytest.mark.fault("no descriptor in the message")
-def test_none_is_refused(pair: Pair) -> None:
+def test_a_message_without_a_descriptor_is_refused(pair: Pair) -> None:
     one, other = pair
     one.sendall(b"\0")
     with pytest.raises(ConnectionError, match=REFUSED):
         receive_descriptor(other)
 
 
-def test_the_end_is_refused(pair: Pair) -> None:
+def test_the_end_of_the_stream_is_refused(pair: Pair) -> None:
     one, other = pair
     one.close()
     with pytest.raises(ConnectionError, match=REFUSED):
@@ -168,7 +174,7 @@ def test_the_end_is_refused(pair: Pair) -> None:
 
 @needs_credentials
 @pytest.mark.fault("something else instead of a descriptor")
-def test_something_else_is_refused(pair: Pair) -> None:
+def test_credentials_in_place_of_a_descriptor_are_refused(pair: Pair) -> None:
     one, other = pair
     other.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     one.sendall(b"\0")
@@ -188,11 +194,11 @@ def test_what_is_closed_cannot_be_sent(pair: Pair) -> None:
 def test_reports_a_childs_mistake() -> None:
     with RunningProgram(NAME, replace={"MESSAGE": "no bytes"}) as running:
         ended = running.finish()
-    told = (
+    stderr = (
         rf"{NAME}: child: TypeError\(.*\)\n"
         rf"{NAME}: the peer did not send one descriptor\n"
     )
-    assert_tells(ended, told, out="")
+    assert_exit_report(ended, stderr, out="")
 
 
 @pytest.mark.parametrize(
@@ -207,5 +213,5 @@ def test_tells_how_the_child_ended(
         end()
         raise AssertionError
 
-    told = error_line(NAME, replace={"open_and_exit": send})
-    assert told == f"{NAME}: the child ended with status {status}\n"
+    stderr = error_line(NAME, replace={"open_and_exit": send})
+    assert stderr == f"{NAME}: the child ended with status {status}\n"

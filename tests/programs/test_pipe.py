@@ -8,7 +8,7 @@ from tests.harness.catalogue import FILES, source
 from tests.harness.running import (
     RunningProgram,
     act_in_child,
-    assert_tells,
+    assert_exit_report,
     error_line,
     kill_self,
     main_of,
@@ -62,19 +62,19 @@ def test_a_child_that_still_writes_does_not_outlive_its_parent() -> None:
 
     with RunningProgram(run, name="pipe") as running:
         ended = running.finish()
-    told = r"pipe: child: BrokenPipeError\(32, 'Broken pipe'\)\n"
-    assert_tells(ended, told, status=-signal.SIGTERM, out="")
+    stderr = r"pipe: child: BrokenPipeError\(32, 'Broken pipe'\)\n"
+    assert_exit_report(ended, stderr, status=-signal.SIGTERM, out="")
 
 
 def test_reports_a_childs_mistake() -> None:
     with RunningProgram("pipe", replace={"MESSAGE": "no bytes"}) as running:
         ended = running.finish()
-    told = (
+    stderr = (
         r"pipe: child: TypeError\(.*\)\npipe: the child ended with status 1\n"
     )
-    assert_tells(ended, told, out="")
+    assert_exit_report(ended, stderr, out="")
 
 
 def test_names_the_signal_that_ended_the_child() -> None:
-    told = error_line("pipe", replace={"os.fork": act_in_child(kill_self)})
-    assert told == "pipe: the child ended with status -9\n"
+    stderr = error_line("pipe", replace={"os.fork": act_in_child(kill_self)})
+    assert stderr == "pipe: the child ended with status -9\n"

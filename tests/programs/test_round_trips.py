@@ -18,7 +18,7 @@ from tests.harness.running import (
     RunningProgram,
     Status,
     act_in_child,
-    assert_tells,
+    assert_exit_report,
     error_line,
     kill_self,
     main_of,
@@ -31,17 +31,6 @@ CONSTANTS = {
     "WARM_UP": 1,
     "TIMEOUT": struct.pack("ll", 10, 0),
 }
-HELP = """\
-usage: round_trips.py [-h] [COUNT]
-
-Time five channels.
-
-positional arguments:
-  COUNT
-
-options:
-  -h, --help  show this help message and exit
-"""
 SOON = struct.pack("ll", 0, 50_000)
 # What an orphan says when nothing has come for so long.
 WAITED = rf"({NAME}: child: BlockingIOError\(.*\)\n)?"
@@ -165,12 +154,12 @@ def test_can_be_ended_while_its_child_waits(name: str) -> None:
     }
     with RunningProgram(NAME, replace=replace) as running:
         ended = running.finish()
-    assert_tells(ended, WAITED, status=-signal.SIGTERM, out="")
+    assert_exit_report(ended, WAITED, status=-signal.SIGTERM, out="")
 
 
 @pytest.mark.slow
 @every_channel
-def test_an_orphan_ends(name: str) -> None:
+def test_a_child_ends_when_its_parent_was_killed(name: str) -> None:
     """That it does not keep a processor busy first, RunningProgram sees to."""
     parent_only = act_in_child(lambda: setattr(os, "write", write))
     write, trips = os.write, iter(range(20))
@@ -188,7 +177,7 @@ def test_an_orphan_ends(name: str) -> None:
     }
     with RunningProgram(NAME, "9999999", replace=replace) as running:
         ended = running.finish()
-    assert_tells(ended, WAITED, status=-signal.SIGKILL, out="")
+    assert_exit_report(ended, WAITED, status=-signal.SIGKILL, out="")
 
 
 @pytest.mark.slow
@@ -210,8 +199,8 @@ def test_reports_a_child_that_sends_something_else(sent: bytes) -> None:
         os._exit(0)
 
     replace = {"CHANNELS": ["UNIX datagram"], "echo_and_exit": echo}
-    told = error_line(NAME, replace=replace)
-    assert told == f"{NAME}: the child sent no echo\n"
+    stderr = error_line(NAME, replace=replace)
+    assert stderr == f"{NAME}: the child sent no echo\n"
 
 
 def test_reports_a_childs_mistake() -> None:
@@ -222,8 +211,8 @@ def test_reports_a_childs_mistake() -> None:
     with RunningProgram(NAME, replace=replace) as running:
         ended = running.finish()
     why = r"(the child sent no echo|\[Errno 32\] Broken pipe)"
-    told = rf"{NAME}: child: TypeError\(.*\)\n{NAME}: {why}\n"
-    assert_tells(ended, told, out="")
+    stderr = rf"{NAME}: child: TypeError\(.*\)\n{NAME}: {why}\n"
+    assert_exit_report(ended, stderr, out="")
 
 
 @pytest.mark.parametrize(
@@ -234,7 +223,7 @@ def test_reports_a_childs_mistake() -> None:
         pytest.param("9" * 5000, id="5000 digits"),
     ],
 )
-def test_counts_from_one(count: str) -> None:
+def test_count_is_a_number_from_one(count: str) -> None:
     with RunningProgram(NAME, count) as running:
         status, out, err = running.finish()
     assert (status, out) == (2, "")

@@ -8,17 +8,6 @@ from tests.harness.running import error_line
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 CONSTANTS = {"MESSAGE": b"The sea is calm tonight, the tide is full . . .\0"}
-HELP = """\
-usage: unix_datagram_send.py [-h] PATH
-
-Send one datagram.
-
-positional arguments:
-  PATH
-
-options:
-  -h, --help  show this help message and exit
-"""
 
 
 def test_sends_one_datagram_a_call() -> None:

@@ -10,17 +10,6 @@ from tests.harness.running import RunningProgram
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
 CONSTANTS = {"MESSAGE": b"Half a league, half a league . . .\0"}
-HELP = """\
-usage: unix_stream_connect.py [-h] PATH
-
-Send one message.
-
-positional arguments:
-  PATH
-
-options:
-  -h, --help  show this help message and exit
-"""
 
 
 def test_sends_all_of_much() -> None:

@@ -22,8 +22,8 @@ RUN = (
     # Parts of a tested program.
     "{literalinclude} ../../ipc_examples/",
     "{literalinclude} ../ipc_examples/",
-    # Programs that transcripts run: see test_mistakes.py.
-    "{literalinclude} ../mistakes/",
+    # Programs that transcripts run: see test_pitfalls.py.
+    "{literalinclude} ../pitfalls/",
     # No code.
     "{glossary}",
     "{index}",

@@ -16,11 +16,12 @@ from ipcdocs.recording import model
 from ipcdocs.recording.model import Step
 from ipcdocs.transcript import syntax
 from tests.harness import handmade
+from tests.harness.recordings import load
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ipcdocs.recording.model import Recording, State
+    from ipcdocs.recording.model import State
 
 # The build itself refuses a recording that is corrupt or not up to date.
 pytestmark = pytest.mark.slow
@@ -28,13 +29,15 @@ RECORDED = recorder.recorded()
 CLOSING = {"close", "shutdown", "exit", "killed"}
 
 
-def load(name: str) -> Recording:
-    return model.load(recorder.RECORDINGS / f"{name}.json")
-
-
 def test_every_recording_is_on_a_page() -> None:
-    files = {file.stem for file in recorder.RECORDINGS.iterdir()}
-    assert files == set(RECORDED)
+    files = {file.name for file in recorder.RECORDINGS.iterdir()}
+    named = {f"{name}{end}" for name in RECORDED for end in (".json", ".txt")}
+    if unused := files - named:
+        pytest.fail(
+            f"no transcript has the option record for {sorted(unused)} in "
+            "docs/recordings: remove them, or write :record: NAME into one",
+            pytrace=False,
+        )
 
 
 @pytest.mark.parametrize("name", RECORDED)
@@ -56,8 +59,8 @@ def test_recording_is_what_happens_today(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECORDED)
-class TestEvery:
-    def test_is_up_to_date(self, name: str) -> None:
+class TestRecording:
+    def test_a_recording_is_up_to_date(self, name: str) -> None:
         _, block = RECORDED[name]
         model.check_up_to_date(load(name), block.text, recorder.PROGRAMS)
 
@@ -72,8 +75,8 @@ class TestEvery:
         printed = "".join(
             step.data
             for step in made.steps
-            if step.on
-            and made.objects[step.on[0]] == "terminal"
+            if step.endpoint
+            and made.objects[step.endpoint[0]] == "terminal"
             and step.call == "write"
         )
         assert set(printed.splitlines()) <= set(shown)
@@ -85,7 +88,7 @@ class TestEvery:
         begun += [s.child for s in made.steps if s.call == "fork" and s.child]
         assert sorted(begun) == [*range(len(made.processes))]
 
-    def test_leaves_nothing(self, name: str) -> None:
+    def test_a_run_leaves_no_descriptor_and_no_data(self, name: str) -> None:
         *_, last = load(name).states()
         assert not any(last.tables.values())
         assert not any(last.queues.values())
@@ -99,15 +102,15 @@ class TestEvery:
     def test_data_are_read_after_they_were_written(self, name: str) -> None:
         steps = load(name).steps
         for step in steps:
-            if step.take:
-                written = "".join(steps[cause].data for cause in step.after)
+            if step.taken_from:
+                written = "".join(steps[cause].data for cause in step.causes)
                 assert step.data in written
 
     def test_a_stream_ends_since_an_end_was_closed(self, name: str) -> None:
         steps = load(name).steps
         for step in steps:
             if step.call in READING and not step.data:
-                for cause in step.after:
+                for cause in step.causes:
                     assert steps[cause].call in CLOSING
 
 
@@ -126,9 +129,9 @@ def test_who_had_to_wait_matters_if_for_a_start(
     first = next(
         number
         for number, step in enumerate(steps)
-        if step.process == process and step.after
+        if step.process == process and step.causes
     )
-    steps[first] = replace(steps[first], waited=not steps[first].waited)
+    steps[first] = replace(steps[first], blocked=not steps[first].blocked)
     other = replace(made, steps=steps)
     assert (comparable(other) != comparable(made)) is matters
 
@@ -148,7 +151,7 @@ def test_the_call_that_a_deadly_signal_interrupts_does_not_matter() -> None:
     made = load("round_trips")
     number = next(n for n, s in enumerate(made.steps) if s.error == "EINTR")
     steps = [
-        replace(step, after=[n - (n > number) for n in step.after])
+        replace(step, causes=[n - (n > number) for n in step.causes])
         for step in made.steps
         if step is not made.steps[number]
     ]
@@ -157,7 +160,7 @@ def test_the_call_that_a_deadly_signal_interrupts_does_not_matter() -> None:
     assert comparable(replace(made, steps=steps)) != comparable(made)
 
 
-@pytest.mark.parametrize("member", ["on", "put", "take"])
+@pytest.mark.parametrize("member", ["endpoint", "sent_to", "taken_from"])
 def test_on_which_object_a_call_works_matters(member: str) -> None:
     made = load("datagram_request")
     steps = [*made.steps]
@@ -192,13 +195,13 @@ def test_pipe_closes_the_unused_ends_before_it_uses_the_others() -> None:
 def test_the_pipe_holds_the_message_when_its_reader_wakes() -> None:
     first, second = [m for m in moments("pipe") if m[0].call == "read"]
     step, state = first
-    assert step.take is not None
-    assert "".join(state.queues[step.take]) == step.data
+    assert step.taken_from is not None
+    assert "".join(state.queues[step.taken_from]) == step.data
     assert step.data.endswith("thou art . . .\0")
     step, state = second
     assert step.data == ""
     ends = [end for table in state.tables.values() for end in table.values()]
-    assert (step.on and (step.on[0], 1)) not in ends
+    assert (step.endpoint and (step.endpoint[0], 1)) not in ends
 
 
 def test_both_processes_have_both_ends_after_the_fork() -> None:
@@ -215,7 +218,7 @@ def test_accept_returns_the_other_end_of_the_connection() -> None:
         for step in steps:
             if step.call == "accept":
                 (connection, side), *_ = filter(None, step.table.values())
-                (cause,) = step.after
+                (cause,) = step.causes
                 asked = [*filter(None, steps[cause].table.values())]
                 assert asked == [(connection, 0)]
                 assert side == 1
@@ -271,9 +274,9 @@ def test_a_corrupt_recording_is_refused(tmp_path: Path, text: str) -> None:
     ("number", "members", "reason"),
     [
         (4, {"process": 3}, "step 4 is of no process"),
-        (6, {"after": [6]}, "step 6 comes before its cause"),
+        (6, {"causes": [6]}, "step 6 comes before its cause"),
         (6, {"data": "b"}, "'b' is read, but 'ab' waits"),
-        (6, {"take": (9, 1)}, "'a' is read, but '' waits"),
+        (6, {"taken_from": (9, 1)}, "'a' is read, but '' waits"),
     ],
 )
 def test_a_recording_that_contradicts_itself_is_refused(
@@ -282,22 +285,22 @@ def test_a_recording_that_contradicts_itself_is_refused(
     steps = list(handmade.STEPS)
     steps[number] = replace(steps[number], **members)
     text = replace(handmade.RUN, steps=steps).dump()
-    said = f"pipe.json: {reason}: run nox -s record"
-    assert load_error(tmp_path / "pipe.json", text) == said
+    message = f"pipe.json: {reason}: run nox -s record -- pipe"
+    assert load_error(tmp_path / "pipe.json", text) == message
 
 
 def test_an_object_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     objects = ["telephone", *handmade.OBJECTS[1:]]
-    said = load_error(
+    message = load_error(
         tmp_path / "pipe.json", replace(handmade.RUN, objects=objects).dump()
     )
-    assert "an object is a telephone" in said
+    assert "an object is a telephone" in message
 
 
 def test_what_was_not_written_cannot_be_read(tmp_path: Path) -> None:
     members = json.loads(load("pipe").dump())
     for step in members["steps"]:
-        if "take" in step:
+        if "taken_from" in step:
             step["data"] = "Dull star"
     file = tmp_path / "pipe.json"
     file.write_text(json.dumps(members))
@@ -316,13 +319,15 @@ def load_error(file: Path, text: str) -> str:
 def test_any_changed_character_is_refused(tmp_path: Path) -> None:
     file, text = tmp_path / "fork.json", load("fork").dump()
     others = {" ": "\n", "\n": " ", "9": "8", "z": "y", "_": "-"}
-    told = set()
+    messages = set()
     for at, character in enumerate(text):
         other = others.get(character) or chr(ord(character) + 1)
-        told.add(load_error(file, f"{text[:at]}{other}{text[at + 1 :]}"))
+        messages.add(load_error(file, f"{text[:at]}{other}{text[at + 1 :]}"))
     reason = "it was changed after it was recorded"
-    assert f"fork.json: {reason}: run nox -s record" in told
-    assert all(reason.endswith(": run nox -s record") for reason in told)
+    assert f"fork.json: {reason}: run nox -s record -- fork" in messages
+    assert all(
+        reason.endswith(": run nox -s record -- fork") for reason in messages
+    )
 
 
 def changed(value: object) -> object:

@@ -38,8 +38,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
-from tests.harness.catalogue import FILES, programs_named
-from tests.harness.peers import address_in, open_socket
+from tests.harness.catalogue import ECHO_SERVERS, FILES, SELECTING, SERVERS
+from tests.harness.peers import DATAGRAM_RECEIVERS, address_in, open_socket
 from tests.harness.running import RunningProgram
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ CONNECTIONS = (10, 100, 1000)
 MESSAGES = 10_000
 QUEUE = 100  # connections that every listener lets wait
 
-AT_ONCE = ("_select", "_echo")  # these serve many connections at once
-SERVERS = programs_named("_stream_accept", "_stream_select", "_stream_echo")
+STREAM_SERVERS = [p for p in SERVERS if p not in DATAGRAM_RECEIVERS]
 C_SERVER = Path(__file__).with_name("server.c")
 SENDINGS = ((1024, 1), (1024, 64), (35, 1872))  # bytes, messages at once
 ROUNDS = 9
@@ -75,7 +74,7 @@ def tell(
 ) -> None:
     """Send a message; wait until the server prints it or sends it back."""
     peer.sendall(message.encode())
-    if program.endswith("_echo"):
+    if program in ECHO_SERVERS:
         assert peer.recv(1024).decode() == message
     else:
         assert running.line() == f"-->{message}"
@@ -83,7 +82,7 @@ def tell(
 
 def measure(program: str, connections: int) -> tuple[float, float]:
     """Return KB for a connection, and microseconds for a message."""
-    at_once = program.endswith(AT_ONCE)
+    at_once = program in SELECTING
     with RunningProgram(program) as running, contextlib.ExitStack() as stack:
         address = address_in(running.line())
         server = psutil.Process(running.pid)
@@ -216,7 +215,7 @@ def compare_all() -> None:
         print(
             f"{'':22} bytes   at once   MB/s: ours  in C   ratio   processor"
         )
-        for program in SERVERS:
+        for program in STREAM_SERVERS:
             compare(program, c_server)
 
 
@@ -229,10 +228,10 @@ def main() -> int:
         return 1
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
     print(f"{'':20} connections  KB each  microseconds a message  relative")
-    for program in SERVERS:
+    for program in STREAM_SERVERS:
         first = 0.0
         for connections in CONNECTIONS:
-            if not program.endswith(AT_ONCE) and connections > QUEUE:
+            if program not in SELECTING and connections > QUEUE:
                 print(f"{program:20}{connections:12}  one after another")
                 continue
             with (

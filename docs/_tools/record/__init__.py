@@ -15,8 +15,11 @@ From a transcript on a page to the file ``docs/recordings/NAME.json``::
             |                        and waiting from process to process
             v
     docs/recordings/NAME.json        recorder.py writes it, if it is new
+            |
+            v
+    docs/recordings/NAME.txt         snapshot.py: the same, for a reviewer
 
 ``nox -s record -- NAME`` does it for one transcript, which has the option
-``:record: NAME``; without a name, for all of them. ``recording.py`` among the
-extensions describes the file.
+``:record: NAME``; without a name, for all of them. ``ipcdocs.recording.model``
+describes the file.
 """

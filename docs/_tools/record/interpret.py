@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ipcdocs.recording.model import (
     KEEPS_BOUNDARIES,
-    End,
+    Endpoint,
     Process,
     Recording,
     Step,
@@ -43,13 +43,17 @@ EPOLL_DATA = re.compile(r"data=(\{.*?\}|\w+)")
 ADDRESS = re.compile(r'htons\((?P<port>\d+)\)|sun_path=@?"(?P<path>.*?)"')
 
 
+class NotUnderstoodError(Exception):
+    """A program does what no recording can show yet."""
+
+
 class Sent(NamedTuple):
     """What waits in a queue: by which step, how long, and what came along."""
 
     step: int
     size: int
-    sender: End
-    rights: list[End]
+    sender: Endpoint
+    rights: list[Endpoint]
 
 
 def effect(call: Call) -> float:
@@ -74,7 +78,7 @@ class Interpreter:
     def __init__(self, traced: list[Traced]) -> None:
         self.traced = traced
         self.numbers = {each.pid: i for i, each in enumerate(traced)}
-        self.tables: list[dict[int, End]] = [{} for _ in traced]
+        self.tables: list[dict[int, Endpoint]] = [{} for _ in traced]
         self.shut_by_exec: list[set[int]] = [set() for _ in traced]
         self.forked: list[list[int]] = [[] for _ in traced]
         self.lines: list[int | None] = [None for _ in traced]
@@ -83,15 +87,18 @@ class Interpreter:
         self.objects: list[str] = []
         self.steps: list[Step] = []
         self.effects: list[float] = []
-        self.bound: dict[str, End] = {}
-        self.peers: dict[End, End] = {}
-        self.queues: dict[End, list[Sent]] = defaultdict(list)
-        self.requests: dict[End, list[tuple[int, int]]] = defaultdict(list)
-        self.named: dict[End, int] = {}
-        self.urgent: dict[End, int] = {}
-        self.gone: dict[End, int] = {}
+        self.bound: dict[str, Endpoint] = {}
+        self.peers: dict[Endpoint, Endpoint] = {}
+        self.queues: dict[Endpoint, list[Sent]] = defaultdict(list)
+        self.requests: dict[Endpoint, list[tuple[int, int]]] = defaultdict(
+            list
+        )
+        self.named: dict[Endpoint, int] = {}
+        self.urgent: dict[Endpoint, int] = {}
+        self.gone: dict[Endpoint, int] = {}
         self.ended: dict[int, int] = {}
-        self.watched: dict[tuple[End | None, str], str] = {}
+        self.files: set[str] = set()  # that were made, as strace shows them
+        self.watched: dict[tuple[Endpoint | None, str], str] = {}
 
     def new(self, kind: str) -> int:
         """Add an object; return its number."""
@@ -132,8 +139,9 @@ class Interpreter:
         table = self.tables[step.process]
         if call.descriptors and call.name not in ("pipe", "socketpair"):
             step.fd = call.descriptors[0]
-            step.on = table.get(step.fd)
-            if step.on is None:
+            step.endpoint = table.get(step.fd)
+            if step.endpoint is None:
+                self.see_why_unknown(call)
                 return False
         if call.name.startswith("SIG"):
             self.interrupt(step)
@@ -141,11 +149,26 @@ class Interpreter:
         handler = getattr(self, f"on_{call.name}", None)
         return handler is not None and handler(step, call) is not False
 
+    def see_why_unknown(self, call: Call) -> None:
+        """Refuse a call that a reader would miss.
+
+        :raises NotUnderstoodError: if the program itself uses a descriptor of
+            which it is not known what it stands for, nor that it is a file
+        """
+        used = call.arguments
+        of_file = any(used.startswith(file) for file in self.files)
+        if call.line is not None and call.name != "close" and not of_file:
+            raise NotUnderstoodError(
+                f"line {call.line}: {call.name}({used:.60}): a recording "
+                "cannot tell what this descriptor stands for. Let a method of "
+                "docs/_tools/record/interpret.py open it, as on_pipe() does"
+            )
+
     def interrupt(self, step: Step) -> None:
         """Say what a signal interrupts, if a call had to wait."""
         call = self.broken_off.pop(step.process, None)
         if call:
-            step.waited = True
+            step.blocked = True
             fd = str(call.descriptors[0]) if call.descriptors else ""
             step.detail = f"{call.name}({fd})"
 
@@ -162,12 +185,12 @@ class Interpreter:
         for end in lost:
             if not any(end in held.values() for held in self.tables):
                 self.gone[end] = at
-        step.after = sorted(set(step.after))
+        step.causes = sorted(set(step.causes))
         if step.error == "EINTR":
-            step.waited = True
+            step.blocked = True
         elif call.name in TAKING:
-            causes = [self.effects[cause] for cause in step.after]
-            step.waited = any(call.start < cause for cause in causes)
+            causes = [self.effects[cause] for cause in step.causes]
+            step.blocked = any(call.start < cause for cause in causes)
         self.steps.append(step)
         self.effects.append(effect(call))
 
@@ -180,7 +203,7 @@ class Interpreter:
         self.started.add(number)
         self.add(step, call)
 
-    def open(self, step: Step, fd: int, end: End, call: Call) -> None:
+    def open(self, step: Step, fd: int, end: Endpoint, call: Call) -> None:
         """Let a descriptor stand for an end."""
         step.table[fd] = end
         if "CLOEXEC" in call.arguments:
@@ -231,7 +254,7 @@ class Interpreter:
             return False
         step.child = self.numbers[call.result]
         step.detail = ended_how(call.arguments)
-        step.after = [self.ended[call.result]]
+        step.causes = [self.ended[call.result]]
         return True
 
     def on_kill(self, step: Step, call: Call) -> None:
@@ -246,8 +269,8 @@ class Interpreter:
 
     def on_dup2(self, step: Step, call: Call) -> None:
         step.detail = str(call.result)
-        if step.on and call.result is not None:
-            self.open(step, call.result, step.on, call)
+        if step.endpoint and call.result is not None:
+            self.open(step, call.result, step.endpoint, call)
 
     def on_fcntl(self, step: Step, call: Call) -> bool:
         if "F_DUPFD" not in call.arguments:
@@ -275,12 +298,31 @@ class Interpreter:
         if call.result is not None:
             self.open(step, call.result, (new, 0), call)
 
+    def on_mkfifo(self, step: Step, call: Call) -> None:
+        step.detail = call.strings[0].decode()
+        if not step.error:
+            new = self.new("fifo")
+            self.bound[step.detail] = (new, 0)
+            self.peers[new, 1] = (new, 0)
+
     def on_openat(self, step: Step, call: Call) -> bool:
-        if "O_TMPFILE" not in call.arguments or call.result is None:
+        end = self.opened(call)
+        if end is None or call.result is None:
+            if "O_CREAT" in call.arguments:
+                self.files.add(f"{call.result}{call.rest.rstrip('>')}")
             return False  # a module's file, or the like
-        step.fd = step.on = None
-        self.open(step, call.result, (self.new("file"), 0), call)
+        step.fd = step.endpoint = None
+        self.open(step, call.result, end, call)
         return True
+
+    def opened(self, call: Call) -> Endpoint | None:
+        """Return what is opened: a file without a name, or a FIFO's end."""
+        if "O_TMPFILE" in call.arguments:
+            return self.new("file"), 0
+        end = self.bound.get(call.strings[0].decode())
+        if end and self.objects[end[0]] == "fifo":
+            return end[0], int("O_WRONLY" in call.arguments)
+        return None
 
     def on_unlink(self, step: Step, call: Call) -> bool:
         step.detail = call.strings[0].decode()
@@ -290,29 +332,34 @@ class Interpreter:
 
     def on_bind(self, step: Step, call: Call) -> None:
         step.detail = address(call.arguments)
-        if step.on:
-            self.named[step.on] = len(self.steps)
+        if step.endpoint:
+            self.named[step.endpoint] = len(self.steps)
             if step.detail != "port 0":
-                self.bound[step.detail] = step.on
+                self.bound[step.detail] = step.endpoint
 
     def on_listen(self, step: Step, _: Call) -> None:
-        if step.on and step.fd is not None:
+        if step.endpoint and step.fd is not None:
             end = (self.new("listener"), 0)
             step.table[step.fd] = end
             self.named[end] = len(self.steps)
             for name, bound in self.bound.items():
-                if bound == step.on:
+                if bound == step.endpoint:
                     self.bound[name] = end
 
     def on_connect(self, step: Step, call: Call) -> None:
         step.detail = address(call.arguments)
         target = self.bound.get(step.detail) if step.detail else None
-        if step.error or target is None or not step.on or step.fd is None:
+        if (
+            step.error
+            or target is None
+            or not step.endpoint
+            or step.fd is None
+        ):
             return
         if target in self.named:
-            step.after = [self.named[target]]
-        if self.objects[step.on[0]] == "datagram":
-            self.peers[step.on] = target
+            step.causes = [self.named[target]]
+        if self.objects[step.endpoint[0]] == "datagram":
+            self.peers[step.endpoint] = target
             return
         new = self.new("connection")
         step.table[step.fd] = (new, 0)
@@ -320,77 +367,81 @@ class Interpreter:
         self.requests[target].append((len(self.steps), new))
 
     def on_accept(self, step: Step, call: Call) -> None:
-        if step.on and call.result is not None and self.requests[step.on]:
-            cause, connection = self.requests[step.on].pop(0)
-            step.after = [cause]
+        if (
+            step.endpoint
+            and call.result is not None
+            and self.requests[step.endpoint]
+        ):
+            cause, connection = self.requests[step.endpoint].pop(0)
+            step.causes = [cause]
             self.open(step, call.result, (connection, 1), call)
 
     def on_shutdown(self, step: Step, call: Call) -> None:
         step.detail = call.arguments.rpartition(" ")[2]
-        if step.on and step.detail != "SHUT_RD":
-            self.gone.setdefault(step.on, len(self.steps))
+        if step.endpoint and step.detail != "SHUT_RD":
+            self.gone.setdefault(step.endpoint, len(self.steps))
 
     # Data.
 
     def on_write(self, step: Step, call: Call) -> None:
-        if step.error or call.result is None or step.on is None:
+        if step.error or call.result is None or step.endpoint is None:
             return
         step.data = data(call)
         name = address(call.arguments)
         target = self.bound.get(name) if name else None
         if target in self.named:
-            step.after = [self.named[target]]
-        target = target or self.peers.get(step.on)
+            step.causes = [self.named[target]]
+        target = target or self.peers.get(step.endpoint)
         if target is None:
             return
         if "MSG_OOB" in call.arguments:
             self.urgent[target] = len(self.steps)
             return
-        step.put = target
+        step.sent_to = target
         rights = [
             self.tables[step.process].get(fd) or (self.new("file"), 0)
             for fd in passed(call)
         ]
-        sent = Sent(len(self.steps), call.result, step.on, rights)
+        sent = Sent(len(self.steps), call.result, step.endpoint, rights)
         self.queues[target].append(sent)
 
     on_sendto = on_sendmsg = on_writev = on_write
 
     def on_read(self, step: Step, call: Call) -> None:
-        if step.error or call.result is None or step.on is None:
+        if step.error or call.result is None or step.endpoint is None:
             return
         step.data = data(call)
         if "MSG_OOB" in call.arguments:
-            step.after = [self.urgent.pop(step.on)]
-        elif call.result == 0 and not self.queues[step.on]:
-            step.after = self.news(step.on)
-        elif self.queues[step.on]:
-            step.after = [self.queues[step.on][0].step]
+            step.causes = [self.urgent.pop(step.endpoint)]
+        elif call.result == 0 and not self.queues[step.endpoint]:
+            step.causes = self.news(step.endpoint)
+        elif self.queues[step.endpoint]:
+            step.causes = [self.queues[step.endpoint][0].step]
             if "MSG_PEEK" not in call.arguments:
-                step.take = step.on
-                self.take(step, call, step.take)
+                step.taken_from = step.endpoint
+                self.dequeue(step, call, step.taken_from)
 
     on_recvfrom = on_recvmsg = on_readv = on_read
 
-    def take(self, step: Step, call: Call, end: End) -> None:
+    def dequeue(self, step: Step, call: Call, end: Endpoint) -> None:
         """Take what was read from the queue, and what came along."""
         queue, size = self.queues[end], call.result or 0
-        apart = self.objects[end[0]] in KEEPS_BOUNDARIES
+        keeps_boundaries = self.objects[end[0]] in KEEPS_BOUNDARIES
         for fd, right in zip(passed(call), queue[0].rights, strict=False):
             self.open(step, fd, right, call)
         if sender := address(call.arguments):
             self.bound.setdefault(sender, queue[0].sender)
-        step.after = []
-        while queue and (size or not step.after):
+        step.causes = []
+        while queue and (size or not step.causes):
             sent = queue.pop(0)
-            step.after.append(sent.step)
-            if apart:
+            step.causes.append(sent.step)
+            if keeps_boundaries:
                 return
             if sent.size > size:
                 queue.insert(0, sent._replace(size=sent.size - size))
             size -= min(size, sent.size)
 
-    def news(self, end: End) -> list[int]:
+    def news(self, end: Endpoint) -> list[int]:
         """Return the step that made an end ready for reading."""
         if self.requests[end]:
             return [self.requests[end][0][0]]
@@ -403,10 +454,10 @@ class Interpreter:
 
     def on_poll(self, step: Step, call: Call) -> None:
         ready = [
-            self.watched[step.on, data]
+            self.watched[step.endpoint, data]
             for data in EPOLL_DATA.findall(call.arguments)
         ]
-        step.on = step.fd = None
+        step.endpoint = step.fd = None
         ready += re.findall(r"fd=(\d+)", call.rest)
         for several in re.findall(r"(?:in|out|except) \[(.*?)\]", call.rest):
             ready += several.split()
@@ -416,7 +467,7 @@ class Interpreter:
         for fd in ready:
             end = self.tables[step.process][int(fd)]
             urgent = self.urgent.get(end)
-            step.after += self.news(end) if urgent is None else [urgent]
+            step.causes += self.news(end) if urgent is None else [urgent]
 
     on_select = on_epoll_wait = on_poll
 
@@ -431,7 +482,7 @@ class Interpreter:
             # Python puts the descriptor there, and strace shows it in one way
             # or another: epoll_wait() will give back the same.
             for data in EPOLL_DATA.findall(call.arguments):
-                self.watched[step.on, data] = words[2]
+                self.watched[step.endpoint, data] = words[2]
 
     # What comes of it.
 
@@ -565,7 +616,7 @@ def comparable(recording: Recording) -> object:
     }
     seen: dict[int, int] = {}  # objects are numbered as processes see them
 
-    def end(it: End | None) -> object:
+    def end(it: Endpoint | None) -> object:
         if it is None:
             return None
         number = seen.setdefault(it[0], len(seen))
@@ -577,18 +628,18 @@ def comparable(recording: Recording) -> object:
                 None if step.call == "killed" else step.line,
                 step.call,
                 step.fd,
-                end(step.on),
-                end(step.put),
-                end(step.take),
+                end(step.endpoint),
+                end(step.sent_to),
+                end(step.taken_from),
                 step.detail,
                 step.data,
                 step.error,
                 step.child,
                 [(fd, end(step.table[fd])) for fd in sorted(step.table)],
-                bool(step.after)
+                bool(step.causes)
                 if step.call in READING and not step.data
-                else sorted(place[cause] for cause in step.after),
-                step.waited and waits_for_a_start(recording, number),
+                else sorted(place[cause] for cause in step.causes),
+                step.blocked and waits_for_a_start(recording, number),
             )
             for number in numbers
             for step in (recording.steps[number],)
@@ -632,6 +683,6 @@ def waits_for_a_start(recording: Recording, number: int) -> bool:
     )
     return any(
         step.call == "start" and step.process == steps[cause].process
-        for cause in steps[number].after
+        for cause in steps[number].causes
         for step in steps[before + 1 : cause]
     )

@@ -2,8 +2,10 @@
 
 It runs the transcripts that have the option ``record``, or those that are
 named, with every ``python`` under strace, and writes
-``docs/recordings/NAME.json``, unless that file tells the same.
-``docs/_ext/ipcdocs/recording/model.py`` describes it.
+``docs/recordings/NAME.json``, unless that file tells the same, and beside it
+``NAME.txt``, its snapshot: read what has changed in it before you commit it.
+``docs/_ext/ipcdocs/recording/model.py`` describes the one, ``snapshot.py`` the
+other.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from typing import TYPE_CHECKING
 from ipcdocs.recording import model
 from ipcdocs.transcript import syntax
 from record import strace_log
-from record.interpret import Interpreter, comparable
+from record.interpret import Interpreter, NotUnderstoodError, comparable
+from record.snapshot import snapshot
 from tests.harness import markdown_blocks, pseudo_terminals
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ def trace(
     Returns its processes, the first to begin first, and its samples.
 
     :raises strace_log.Unrecordable: if there is no strace, or it may not trace
-    :raises terminals.TranscriptMismatch: if something else happens
+    :raises pseudo_terminals.TranscriptMismatch: if something else happens
     """
     traced = strace_log.command()
     with tempfile.TemporaryDirectory(prefix="ipc-", dir="/tmp") as folder:
@@ -79,14 +82,17 @@ def recorded() -> dict[str, tuple[str, markdown_blocks.Block]]:
 
 
 def write(name: str, made: Recording) -> None:
-    """Write a recording, unless the one that is there tells the same."""
+    """Write a recording, if it does not tell the same, and its snapshot."""
     file = RECORDINGS / f"{name}.json"
     try:
-        if comparable(model.load(file)) == comparable(made):
-            return
+        old = model.load(file)
     except model.RecordingError:
-        pass  # the new one takes its place
-    file.write_text(made.dump(), "utf-8")
+        old = None  # the new one takes its place
+    if old and comparable(old) == comparable(made):
+        made = old
+    else:
+        file.write_text(made.dump(), "utf-8")
+    file.with_suffix(".txt").write_text(snapshot(made), "utf-8")
 
 
 def main() -> int:
@@ -101,6 +107,7 @@ def main() -> int:
         try:
             made = record(*found[name])
         except (
+            NotUnderstoodError,
             strace_log.Unrecordable,
             pseudo_terminals.TranscriptMismatch,
         ) as error:

@@ -25,7 +25,7 @@ Trace = Any  # a function that returns its like
 FIND_ADDRESSES = socket.getaddrinfo
 
 
-def announce(text: str) -> None:
+def tell_strace(text: str) -> None:
     with contextlib.suppress(OSError):
         os.stat(f"@{text}")
 
@@ -35,9 +35,9 @@ def tracer(file: str) -> Trace:
         if frame.f_code.co_filename != file:
             return None
         if event == "line":
-            announce(f"line:{frame.f_lineno}")
+            tell_strace(f"line:{frame.f_lineno}")
         elif event == "return" and (line := caller(frame, file)):
-            announce(f"line:{line}")
+            tell_strace(f"line:{line}")
         return trace
 
     return trace
@@ -57,7 +57,7 @@ def profile(frame: FrameType, event: str, function: object) -> None:
     if function is found or (
         frame.f_code is importing and event in ("call", "return")
     ):
-        announce("quiet" if event.endswith("call") else "loud")
+        tell_strace("quiet" if event.endswith("call") else "loud")
 
 
 def find_ipv4(*arguments: Any, **named: Any) -> list[Any]:  # noqa: ANN401

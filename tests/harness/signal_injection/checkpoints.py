@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-ASKING = threading.Lock()  # two threads would count each other's descriptor
+DUP_LOCK = threading.Lock()  # two threads would count each other's descriptor
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -76,7 +76,7 @@ def next_descriptor() -> int:
     """Return the number that the next open file will get."""
     mask = pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
-        with ASKING:
+        with DUP_LOCK:
             descriptor = os.dup(0)
             os.close(descriptor)
     finally:

@@ -17,10 +17,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.harness.catalogue import (
-    ECHOING,
+    ECHO_SERVERS,
     FILES,
-    SENDING,
-    SERVING,
+    SENDERS,
+    SERVERS,
     own_arguments,
 )
 from tests.harness.peers import client_of, peer_of, send_to
@@ -198,7 +198,7 @@ def run_with_checkpoints(
 @contextlib.contextmanager
 def arguments_of(program: str) -> Iterator[list[str]]:
     """Yield arguments for a whole run, and a peer for one who needs it."""
-    if program in SENDING:
+    if program in SENDERS:
         with peer_of(program) as (_, arguments):
             yield arguments
     else:
@@ -209,7 +209,7 @@ def meet(
     program: str, scenario: Scenario, running: RunningProgram
 ) -> ExitReport:
     """Be the peers of a server, and its user; return what is left of it."""
-    if program in SERVING:
+    if program in SERVERS:
         # Any line may be the one at which the program ends.
         with contextlib.suppress(EOFError):
             first_line = running.line()
@@ -226,7 +226,7 @@ def connect_once(
 ) -> None:
     """Connect to a server, send, and wait until it is done with that."""
     message = MESSAGE if scenario == BASELINE else LONG
-    if program in ECHOING:
+    if program in ECHO_SERVERS:
         with (
             contextlib.suppress(OSError),  # it may have closed it already
             client_of(program, first_line) as client,
@@ -287,10 +287,10 @@ def watch_process_ids() -> None:
         if pid in gone:
             frame = sys._getframe(1)
             where = source_line(frame.f_code.co_filename, frame.f_lineno)
-            told = (
+            line = (
                 f"process {pid}, which was waited for, is signalled: {where}"
             )
-            os.write(2, f"{told}\n".encode())
+            os.write(2, f"{line}\n".encode())
         kill(pid, number)
 
     os.fork, os.kill = fork_and_note, kill_or_tell

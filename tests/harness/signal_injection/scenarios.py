@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tests.harness.catalogue import (
     EXECUTING,
     FORKING,
-    HANDLING,
+    HANDLING_SIGNALS,
     WITH_ARGUMENTS,
     calls_of,
     source,
@@ -95,7 +95,7 @@ def scenarios_of(program: str, *, child: bool) -> Iterator[Scenario]:
 
 def faults_of(program: str, call: str, *, in_child: bool) -> Iterator[Fault]:
     """Yield what may go wrong at a call of *program*."""
-    if program in HANDLING + EXECUTING:
+    if program in HANDLING_SIGNALS + EXECUTING:
         yield Fault.INTERRUPT
     if owner_of(call) == (selectors.DefaultSelector, "select"):
         yield Fault.FIND_NOTHING

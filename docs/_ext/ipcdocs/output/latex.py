@@ -113,7 +113,7 @@ class KeepBlocksTogether(SphinxPostTransform):
             if is_block(block):
                 parts = block.findall(nodes.Element)
                 tall = (nodes.literal_block, nodes.strong, nodes.caption)
-                ask(
+                keep_lines_together(
                     block, sum(height(p) for p in parts if isinstance(p, tall))
                 )
 
@@ -127,7 +127,7 @@ def is_block(node: nodes.Element) -> bool:
     )
 
 
-def ask(block: nodes.Element, lines: int) -> None:
+def keep_lines_together(block: nodes.Element, lines: int) -> None:
     """Start a new page before a block unless there is room for its lines.
 
     What introduces it goes with it, as far as there is room.

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ipcdocs.recording.canvas import CHARACTER, Drawing
-from ipcdocs.recording.model import ENDING
+from ipcdocs.recording.model import ENDING, ONE_WAY
 from ipcdocs.recording.prose import (
     READING,
     WITH_DETAIL,
@@ -18,7 +18,7 @@ from ipcdocs.recording.prose import (
 
 if TYPE_CHECKING:
     from ipcdocs.recording.canvas import Point
-    from ipcdocs.recording.model import End, State, Step, Table
+    from ipcdocs.recording.model import Endpoint, State, Step, Table
 
 ROW = 20
 LANE = 28  # from the line of a process to the next one
@@ -37,7 +37,7 @@ BASE = 4  # from the middle of a row down to the base line
 PADDING = 6
 GAP = 48  # between tables and what they lead to
 
-Row = tuple[str, "End | None"]
+Row = tuple[str, "Endpoint | None"]
 Boxes = dict[str, list[Row]]  # by their titles
 
 
@@ -94,7 +94,7 @@ class _Sequence:
         self.drawing.text("title", (x - MARGIN / 2, base), name)
         self.drawing.line("faint", (x, base + 4), (x, y))
         for number, following in pairwise(own):
-            kind = "waits" if steps[following].waited else "life"
+            kind = "waits" if steps[following].blocked else "life"
             here, there = self.at(process, number), self.at(process, following)
             self.drawing.line(kind, here, there)
         if steps[own[-1]].call in ENDING:
@@ -106,7 +106,7 @@ class _Sequence:
         here = self.at(step.process, number)
         if step.call == "fork" and step.child is not None:
             self.drawing.arrow("cause", here, self.at(step.child, number))
-        for cause in step.after:
+        for cause in step.causes:
             other = self.recording.steps[cause]
             if other.process != step.process:
                 kind = "data" if step.data and other.data else "cause"
@@ -149,7 +149,7 @@ class _Tables:
         self.recording = words.recording
         self.state = state
         self.drawing = Drawing(title)
-        self.places: dict[End, float] = {}
+        self.places: dict[Endpoint, float] = {}
         tables = {
             self.words.processes[process]: self.table(state.tables[process])
             for process in sorted(state.tables)
@@ -215,11 +215,11 @@ class _Tables:
             if row:
                 self.drawing.line("faint", (x, top), (x + width, top))
 
-    def link(self, end: End, y: float) -> None:
+    def link(self, end: Endpoint, y: float) -> None:
         """Draw in which direction data can go by a descriptor."""
         here, there = (self.left, y), (self.right, self.places[end])
         reads, writes = True, True
-        if self.recording.objects[end[0]] == "pipe":
+        if self.recording.objects[end[0]] in ONE_WAY:
             reads, writes = end[1] == 0, end[1] == 1
         if reads:
             self.drawing.arrow("data", there, here)

@@ -265,11 +265,11 @@ class UnfoldFigures(SphinxPostTransform):
                 strong = nodes.strong("", "", *caption.children)
                 target = nodes.target("", "", ids=figure["ids"])
                 title = nodes.paragraph("", "", target, strong)
-                apart = nodes.raw("", r"\par", format="latex")
+                paragraph_break = nodes.raw("", r"\par", format="latex")
                 glue = nodes.raw("", TOGETHER, format="latex")
                 prose = figure.parent[figure.parent.index(figure) + 1]
                 figure.parent.remove(prose)
-                figure.replace_self([apart, title, glue, *parts])
+                figure.replace_self([paragraph_break, title, glue, *parts])
         for node in list(self.document.findall(recording_prose)):
             node.replace_self(node.children)
 

@@ -15,7 +15,7 @@
     nothing.
 ``objects``
     For each thing that a descriptor may stand for its kind: terminal, file,
-    pipe, pair, socket, datagram, listener, connection or poll.
+    pipe, fifo, pair, socket, datagram, listener, connection or poll.
 ``steps``
     What happened, in the order in which it took effect.
 
@@ -29,10 +29,11 @@ A step has these members; those that are empty are left out:
     What it asked for: ``read``, ``fork``, ``connect`` ... or the name of a
     signal that reached it, or ``start``, the beginning of a program, or
     ``killed``, its end by the signal in ``detail``.
-``fd``, ``on``
-    The descriptor that was used, and the end that it stood for. An **end** is
-    a pair: the number of an object, and 0 or 1. A pipe is read from at 0 and
-    written to at 1. Of a connection the client has 0, the server 1.
+``fd``, ``endpoint``
+    The descriptor that was used, and the endpoint that it stood for. An
+    **endpoint** is a pair: the number of an object, and 0 or 1. A pipe, or a
+    FIFO, is read from at 0 and written to at 1. Of a connection the client has
+    0, the server 1.
 ``detail``
     What else is worth saying: the peer, the program, the status.
 ``data``
@@ -43,14 +44,14 @@ A step has these members; those that are empty are left out:
     The number of the process that a ``fork`` made, or that a ``wait`` or a
     ``kill`` is about.
 ``table``
-    How the descriptor table of the process changed: for each number the end
-    that it stands for now, or null.
-``put``, ``take``
-    The end to or from whose queue the data went.
-``after``
+    How the descriptor table of the process changed: for each number the
+    endpoint that it stands for now, or null.
+``sent_to``, ``taken_from``
+    The endpoint to or from whose queue the data went.
+``causes``
     The steps, earlier ones, that made this one possible: what was read had
     been written, who was waited for had ended.
-``waited``
+``blocked``
     True if the call began before the last of these had happened.
 """
 
@@ -71,6 +72,7 @@ KINDS = (
     "terminal",
     "file",
     "pipe",
+    "fifo",
     "pair",
     "socket",
     "datagram",
@@ -79,6 +81,7 @@ KINDS = (
     "poll",
 )
 KEEPS_BOUNDARIES = ("datagram",)  # between messages
+ONE_WAY = ("pipe", "fifo")  # read from at 0, written to at 1
 ORDINALS = ("first", "second", "third")
 STEP = re.compile(
     r"the (?:(?P<process>.+)'s )?"
@@ -87,8 +90,8 @@ STEP = re.compile(
 
 ENDING = ("exit", "killed")  # a step that ends its process
 
-End = tuple[int, int]
-Table = dict[int, End]
+Endpoint = tuple[int, int]
+Table = dict[int, Endpoint]
 
 
 class RecordingError(ValueError):
@@ -103,16 +106,16 @@ class Step:
     call: str
     line: int | None = None
     fd: int | None = None
-    on: End | None = None
+    endpoint: Endpoint | None = None
     detail: str = ""
     data: str = ""
     error: str = ""
     child: int | None = None
-    table: dict[int, End | None] = field(default_factory=dict)
-    put: End | None = None
-    take: End | None = None
-    after: list[int] = field(default_factory=list)
-    waited: bool = False
+    table: dict[int, Endpoint | None] = field(default_factory=dict)
+    sent_to: Endpoint | None = None
+    taken_from: Endpoint | None = None
+    causes: list[int] = field(default_factory=list)
+    blocked: bool = False
 
 
 @dataclass
@@ -195,8 +198,8 @@ class Recording:
             other = self.steps[earlier]
             forked = other.call == "fork" and other.child == step.process
             if other.process == step.process or forked:
-                return [earlier, *step.after]
-        return step.after
+                return [earlier, *step.causes]
+        return step.causes
 
     def dump(self) -> str:
         """Return the recording as JSON, one step a line."""
@@ -230,7 +233,7 @@ class State:
 
     tables: dict[int, Table] = field(default_factory=dict)
     lines: dict[int, int | None] = field(default_factory=dict)
-    queues: dict[End, list[str]] = field(
+    queues: dict[Endpoint, list[str]] = field(
         default_factory=lambda: defaultdict(list)
     )
 
@@ -251,13 +254,15 @@ class State:
         if step.call == "fork" and step.child is not None:
             self.tables[step.child] = dict(table)
         self.lines[step.process] = step.line
-        if step.put is not None:
-            self.queues[step.put].append(step.data)
-        if step.take is not None:
-            kept = recording.objects[step.take[0]] in KEEPS_BOUNDARIES
-            self.take(step.take, step.data, keeps_boundaries=kept)
+        if step.sent_to is not None:
+            self.queues[step.sent_to].append(step.data)
+        if step.taken_from is not None:
+            kept = recording.objects[step.taken_from[0]] in KEEPS_BOUNDARIES
+            self.dequeue(step.taken_from, step.data, keeps_boundaries=kept)
 
-    def take(self, end: End, data: str, *, keeps_boundaries: bool) -> None:
+    def dequeue(
+        self, end: Endpoint, data: str, *, keeps_boundaries: bool
+    ) -> None:
         """Take a message, or so many bytes of a stream, from a queue."""
         queue = self.queues[end]
         if keeps_boundaries:
@@ -302,19 +307,21 @@ def load(file: Path) -> Recording:
     ) as error:
         reason = getattr(error, "strerror", None) or error or "no recording"
         raise RecordingError(
-            f"{file.name}: {reason}: run nox -s record"
+            f"{file.name}: {reason}: run nox -s record -- {file.stem}"
         ) from error
     return recording
 
 
 def _step(members: dict[str, Any]) -> Step:
     step = Step(**members)
-    step.on, step.put, step.take = map(_end, (step.on, step.put, step.take))
+    step.endpoint, step.sent_to, step.taken_from = map(
+        _end, (step.endpoint, step.sent_to, step.taken_from)
+    )
     step.table = {int(fd): _end(end) for fd, end in step.table.items()}
     return step
 
 
-def _end(pair: Sequence[int] | None) -> End | None:
+def _end(pair: Sequence[int] | None) -> Endpoint | None:
     return (pair[0], pair[1]) if pair else None
 
 
@@ -324,7 +331,7 @@ def check(recording: Recording, text: str) -> None:
         if kind not in KINDS:
             raise ValueError(f"an object is a {kind}")
     for number, step in enumerate(recording.steps):
-        if any(earlier >= number for earlier in step.after):
+        if any(earlier >= number for earlier in step.causes):
             raise ValueError(f"step {number} comes before its cause")
         if step.process not in range(len(recording.processes)):
             raise ValueError(f"step {number} is of no process")

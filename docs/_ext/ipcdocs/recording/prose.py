@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ipcdocs.recording.model import ENDING
+from ipcdocs.recording.model import ENDING, ONE_WAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ipcdocs.recording.model import End, Recording, State, Step
+    from ipcdocs.recording.model import Endpoint, Recording, State, Step
 
 NAMES = {
     "datagram": "datagram socket",
+    "fifo": "FIFO",
     "pair": "socket pair",
     "poll": "epoll",
 }
 SIDES = {
     "connection": ("client's end", "server's end"),
     "datagram": ("one end", "other end"),
+    "fifo": ("read end", "write end"),
     "pair": ("one end", "other end"),
     "pipe": ("read end", "write end"),
 }
@@ -37,6 +39,7 @@ CLAUSES = {
     "exit": "ends",
     "killed": "dies of the signal",
     "dup": "makes another descriptor for the same",
+    "mkfifo": "makes a pipe with the name {detail}",
     "kill": "sends a signal to {child}",
     "bind": "binds it to {detail}",
     "connect": "asks for {detail}",
@@ -102,7 +105,7 @@ class Words:
         names = [process.name for process in recording.processes]
         self.processes = numbered(names)
 
-    def side(self, end: End) -> str:
+    def side(self, end: Endpoint) -> str:
         """Name one side of an object with two, or nothing."""
         number, side = end
         kind = self.recording.objects[number]
@@ -110,13 +113,13 @@ class Words:
             return ""
         return SIDES[kind][side] if kind in SIDES else ""
 
-    def end(self, end: End) -> str:
+    def end(self, end: Endpoint) -> str:
         """Name what a descriptor stands for: ``pipe, read end``."""
         return ", ".join(filter(None, (self.objects[end[0]], self.side(end))))
 
-    def queue(self, end: End) -> str:
+    def queue(self, end: Endpoint) -> str:
         """Name the place where data wait until they are read at an end."""
-        if self.recording.objects[end[0]] == "pipe":
+        if self.recording.objects[end[0]] in ONE_WAY:
             return f"in the {self.objects[end[0]]}"
         return f"at the {self.end(end)}"
 
@@ -152,22 +155,27 @@ class Words:
         data = format_bytes(step.data)
         urgent = ", out of band" if self.is_urgent(step) else ""
         if step.call in READING:
-            stay = step.after and not (step.take or urgent)
+            stay = step.causes and not (step.taken_from or urgent)
             them = "it" if len(step.data) == 1 else "them"
             return (
                 f"reads {data}{urgent}{f' and leaves {them}' if stay else ''}"
             )
-        if step.put:
-            return f"puts {data} {self.queue(step.put)}"
+        if step.sent_to:
+            return f"puts {data} {self.queue(step.sent_to)}"
         return f"writes {data}{urgent}"
 
     def is_urgent(self, step: Step) -> bool:
         """Tell whether data went past the queue of a connection."""
-        kind = step.on and self.recording.objects[step.on[0]]
-        if kind != "connection" or step.take or step.put or not step.data:
+        kind = step.endpoint and self.recording.objects[step.endpoint[0]]
+        if (
+            kind != "connection"
+            or step.taken_from
+            or step.sent_to
+            or not step.data
+        ):
             return False
         steps = self.recording.steps
-        return all(steps[cause].put is None for cause in step.after)
+        return all(steps[cause].sent_to is None for cause in step.causes)
 
     def changes(self, step: Step) -> str:
         """Say how the descriptor table changed."""
@@ -185,10 +193,10 @@ class Words:
         where = "" if step.line is None else f", line {step.line}"
         who = f"{self.processes[step.process]}{where}: ``{self.call(step)}``"
         parts = [sentence([self.clause(step)]), sentence([self.changes(step)])]
-        if step.after:
-            causes = join_words(str(cause + 1) for cause in step.after)
-            plural = "s" if len(step.after) > 1 else ""
-            verb = "waited for" if step.waited else "follows from"
+        if step.causes:
+            causes = join_words(str(cause + 1) for cause in step.causes)
+            plural = "s" if len(step.causes) > 1 else ""
+            verb = "waited for" if step.blocked else "follows from"
             parts.append(f"It {verb} step{plural} {causes}.")
         return " ".join([f"{who}.", *filter(None, parts)])
 
@@ -246,7 +254,7 @@ class Words:
         following = next((i for i in own if i > number), None)
         if number not in own and following is not None:
             step = steps[following]
-            if step.waited:
+            if step.blocked:
                 signal = step.call.startswith("SIG")
                 call = step.detail if signal else self.call(step)
                 return step.line, f"waits in ``{call}``"
@@ -258,7 +266,7 @@ class Words:
         return None, "is not there yet"
 
 
-def ends(table: dict[int, End | None]) -> Iterator[tuple[int, End]]:
+def ends(table: dict[int, Endpoint | None]) -> Iterator[tuple[int, Endpoint]]:
     """Yield the descriptors that stand for something."""
     for fd, end in table.items():
         if end is not None:

@@ -41,7 +41,7 @@ sample stands, as a whole word, for whatever the expression matches where it
 is first shown, and for that same text from there on.
 
 The option ``folder`` names a folder below ``docs``, such as
-``mistakes/zombie``, or ``ipc_examples``. Copies of the programs in it are in
+``pitfalls/zombie``, or ``ipc_examples``. Copies of the programs in it are in
 the directory where the terminals begin, which is empty otherwise.
 
 The option ``record`` names a recording of this transcript, which ``nox -s

@@ -21,12 +21,12 @@ from ipcdocs.transcript import syntax
 from tests.harness import markdown_blocks, run_and_report
 
 PAGE = "reference/mistakes.md"
-FOLDERS = {path.name: path for path in markdown_blocks.DOCS.glob("mistakes/*")}
+FOLDERS = {path.name: path for path in markdown_blocks.DOCS.glob("pitfalls/*")}
 LINES = range(10, 41)
 CHANGES = 12  # lines, the docstring's two included
 STRICT = [sys.executable, "-I", "-X", "dev", "-W", "error"]
-every_mistake = pytest.mark.parametrize("name", sorted(FOLDERS))
-PROGRAMS = sorted(markdown_blocks.DOCS.glob("mistakes/*/*.py"))
+every_pitfall = pytest.mark.parametrize("name", sorted(FOLDERS))
+PROGRAMS = sorted(markdown_blocks.DOCS.glob("pitfalls/*/*.py"))
 RUN_AND_REPORT = Path(run_and_report.__file__)
 DEADLINE = 30  # seconds
 # A program that a shell has started in the background would ignore ^C.
@@ -37,7 +37,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-def of(programs: list[Path]) -> pytest.MarkDecorator:
+def for_each(programs: list[Path]) -> pytest.MarkDecorator:
     """Return what runs a test for each of some programs."""
     names = [f"{path.parent.name}-{path.stem}" for path in programs]
     return pytest.mark.parametrize("program", programs, ids=names)
@@ -51,7 +51,7 @@ def sections() -> list[str]:
 
 def section_of(name: str) -> str:
     """Return the section about a mistake."""
-    (found,) = (text for text in sections() if f"mistakes/{name}/" in text)
+    (found,) = (text for text in sections() if f"pitfalls/{name}/" in text)
     return found
 
 
@@ -64,18 +64,18 @@ def transcripts_of(name: str) -> list[syntax.Transcript]:
     ]
 
 
-def texts(run: syntax.Transcript) -> list[str]:
+def lines_shown(run: syntax.Transcript) -> list[str]:
     """Return what a transcript shows, line by line."""
     return [line.text for _, line in run.lines()]
 
 
-HANGS = [
+HANGING_PITFALLS = [
     name
     for name in sorted(FOLDERS)
     for text in sections()
-    if f"mistakes/{name}/" in text and "$ timeout " in text
+    if f"pitfalls/{name}/" in text and "$ timeout " in text
 ]
-HANGING = [FOLDERS[name] / "broken.py" for name in HANGS]
+HANGING_PROGRAMS = [FOLDERS[name] / "broken.py" for name in HANGING_PITFALLS]
 
 
 def test_there_is_a_section_for_each() -> None:
@@ -83,15 +83,15 @@ def test_there_is_a_section_for_each() -> None:
     assert len(sections()) == len(FOLDERS)
 
 
-@every_mistake
-class TestMistake:
-    def test_has_two_programs(self, name: str) -> None:
+@every_pitfall
+class TestPitfall:
+    def test_a_pitfall_has_two_programs(self, name: str) -> None:
         names = {path.name for path in FOLDERS[name].iterdir()}
         assert names - {"__pycache__"} == {"broken.py", "fixed.py"}
 
-    def test_both_are_shown(self, name: str) -> None:
+    def test_both_programs_are_shown(self, name: str) -> None:
         broken, fixed = (
-            f"../mistakes/{name}/{file}" for file in ("broken.py", "fixed.py")
+            f"../pitfalls/{name}/{file}" for file in ("broken.py", "fixed.py")
         )
         assert [
             (block.info, block.text.strip())
@@ -102,9 +102,9 @@ class TestMistake:
             (f"{{literalinclude}} {fixed}", f":diff: {broken}"),
         ]
 
-    def test_both_are_run(self, name: str) -> None:
+    def test_both_programs_are_run(self, name: str) -> None:
         runs = transcripts_of(name)
-        assert {run.folder for run in runs} == {f"mistakes/{name}"}
+        assert {run.folder for run in runs} == {f"pitfalls/{name}"}
         commands = [
             "\n".join(
                 line.text
@@ -123,7 +123,7 @@ class TestMistake:
         ]
 
     def test_the_runs_differ(self, name: str) -> None:
-        broken, fixed = map(texts, transcripts_of(name))
+        broken, fixed = map(lines_shown, transcripts_of(name))
         assert fixed != [text.replace("broken", "fixed") for text in broken]
 
     def test_is_explained_in_a_chapter(self, name: str) -> None:
@@ -162,7 +162,7 @@ def run(
     )
 
 
-def cure(name: str) -> set[int]:
+def fixed_lines(name: str) -> set[int]:
     """Return the numbers of the lines that only a fixed program has."""
     broken, fixed = (
         (FOLDERS[name] / file).read_text("utf-8").splitlines()
@@ -177,7 +177,7 @@ def cure(name: str) -> set[int]:
     }
 
 
-def watched(
+def run_and_report_on(
     program: str, folder: Path
 ) -> tuple[str, dict[str, object], list[int]]:
     """Run a program; return its output, what it has left, and lines not run.
@@ -194,7 +194,7 @@ def watched(
     return done.stdout, left, missed
 
 
-def shown_of(program: Path) -> tuple[list[str], syntax.Transcript]:
+def shown_output_of(program: Path) -> tuple[list[str], syntax.Transcript]:
     """Return the output that the page shows of a program, and where."""
     (shown,) = (
         each
@@ -212,7 +212,7 @@ def shown_of(program: Path) -> tuple[list[str], syntax.Transcript]:
 
 def compare(program: Path, output: str) -> None:
     """Compare an output with what the page shows of the program."""
-    expected, shown = shown_of(program)
+    expected, shown = shown_output_of(program)
     lines = output.splitlines()
     if next(shown.lines())[1].text.endswith("| tail -1"):
         del lines[:-1]
@@ -243,27 +243,27 @@ LEAVES: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.slow
-@of([path for path in PROGRAMS if path not in HANGING])
-def test_without_a_terminal_it_runs_its_cure_and_leaves_nothing(
+@for_each([path for path in PROGRAMS if path not in HANGING_PROGRAMS])
+def test_without_a_terminal_its_fixed_lines_run_and_nothing_is_left(
     program: Path, tmp_path: Path
 ) -> None:
     shutil.copy(program, tmp_path)
-    output, left, missed = watched(program.name, tmp_path)
+    output, left, missed = run_and_report_on(program.name, tmp_path)
     compare(program, output)
     leaves = LEAVES.get(f"{program.parent.name}/{program.name}", {})
     assert left == NOTHING | leaves
     if program.stem == "fixed":
-        assert not cure(program.parent.name) & {*missed}, "not run"
+        assert not fixed_lines(program.parent.name) & {*missed}, "not run"
 
 
 @pytest.mark.slow
-@of(HANGING)
+@for_each(HANGING_PROGRAMS)
 def test_a_hang_ends_by_one_signal_and_leaves_nothing(
     program: Path, tmp_path: Path
 ) -> None:
     """Whoever else lives on has the output open, so its end does not come."""
     shutil.copy(program, tmp_path)
-    begun, _ = shown_of(program)
+    begun, _ = shown_output_of(program)
     with subprocess.Popen(
         [sys.executable, "-c", INTERRUPTIBLE, *STRICT, program.name],
         cwd=tmp_path,
@@ -309,14 +309,14 @@ CAUSES = {
 
 
 @pytest.mark.slow
-@of(HANGING)
+@for_each(HANGING_PROGRAMS)
 def test_a_hang_has_no_other_cause(program: Path, tmp_path: Path) -> None:
     cause, other, output = CAUSES[program.parent.name]
     text = program.read_text("utf-8")
     assert text.count(cause) == 1
     (tmp_path / "other.py").write_text(text.replace(cause, other), "utf-8")
     leaves = LEAVES.get(f"{program.parent.name}/fixed.py", {})
-    shown, left, _ = watched("other.py", tmp_path)
+    shown, left, _ = run_and_report_on("other.py", tmp_path)
     assert (shown, left) == (output, NOTHING | leaves)
 
 
@@ -332,18 +332,18 @@ def test_a_child_that_cannot_become_another_program_leaves(
     assert done.stdout == "b''\nyes ended with 127\n"
 
 
-@pytest.mark.parametrize("name", HANGS)
+@pytest.mark.parametrize("name", HANGING_PITFALLS)
 def test_a_hang_is_shown_to_begin(name: str) -> None:
-    broken, fixed = map(texts, transcripts_of(name))
+    broken, fixed = map(lines_shown, transcripts_of(name))
     assert broken[-2:] == ["echo $?", "124"]
     begun = broken[1:-2]
     assert begun
     assert begun == fixed[1 : len(begun) + 1] != fixed[1:]
 
 
-@of(PROGRAMS)
+@for_each(PROGRAMS)
 class TestProgram:
-    def test_is_short(self, program: Path) -> None:
+    def test_a_pitfalls_program_is_short(self, program: Path) -> None:
         assert len(program.read_text("utf-8").splitlines()) in LINES
 
     def test_says_whether_it_is_broken(self, program: Path) -> None:
