@@ -7,9 +7,11 @@ a constant changes the test.
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import re
 import shlex
+import unicodedata
 
 import pytest
 
@@ -22,6 +24,8 @@ from tests.harness.catalogue import (
 from tests.harness.running import RunningProgram
 
 BY_EFFECT = {"CODES", "ESCAPES", "STOPPING", "KEYBOARD", "WAITED_FOR"}
+ESCAPING = [p for p in PROGRAMS if "\nESCAPES = " in source(p)]
+TURNING = ["LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"]
 HELP = """\
 usage: {program}.py [-h] {words}
 
@@ -95,3 +99,23 @@ def test_constants_are_in_its_test(program: str) -> None:
             f"CONSTANTS = {constants!r}",
             pytrace=False,
         )
+
+
+@functools.cache
+def unsafe_on_a_line() -> set[int]:
+    """Return the code points that move a cursor, or break or turn a line.
+
+    NUL is not among them: it ends a message.
+    """
+    return {
+        code
+        for code, character in enumerate(map(chr, range(0x110000)))
+        if unicodedata.category(character) in {"Cc", "Zl", "Zp"}
+        or unicodedata.bidirectional(character) in TURNING
+    } - {0}
+
+
+@pytest.mark.parametrize("program", ESCAPING)
+def test_escapes_what_is_unsafe_on_a_line(program: str) -> None:
+    module = importlib.import_module(f"ipc_examples.{program}")
+    assert {*module.ESCAPES} == unsafe_on_a_line()
