@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: 0BSD
+"""Links the names in listings to their documentation, as pages are written.
+
+sphinx-codeautolink finds the names, and what documents them. Left alone, it
+adds the links when the build ends: it then parses each page that was written,
+which takes longer than all the rest. Here a listing gets the same links when
+it is highlighted, whenever its page is written.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from docutils import nodes
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+from sphinx_codeautolink.extension import SphinxCodeAutoLink
+from sphinx_codeautolink.extension.block import construct_name_pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+    from sphinx.writers.html5 import HTML5Translator
+    from sphinx_codeautolink.extension.block import SourceTransform
+    from sphinx_codeautolink.parse import Name
+
+HIGHLIGHTED = (nodes.literal_block, nodes.doctest_block)
+TAGS_AND_SPACES = re.compile(r"<[^>]*>|\s")
+logger = logging.getLogger(__name__)
+
+
+class Link(NamedTuple):
+    """A name in a listing, and where it leads from the listing's page."""
+
+    name: Name
+    url: str
+
+
+class linked_listing(nodes.literal_block):
+    """A listing; its attribute ``links`` has a `Link` for each name."""
+
+
+@dataclass
+class CodeLinks:
+    """Brings the links that sphinx-codeautolink has found into pages.
+
+    :ivar finder: its state, with the names on each page and the place of what
+        they name.
+    :ivar earlier: the names that earlier builds found, by their page.
+    """
+
+    finder: SphinxCodeAutoLink
+    earlier: dict[str, list[SourceTransform]] = field(default_factory=dict)
+
+    def remember(self, app: Sphinx) -> None:
+        """Keep the names of earlier builds from being dropped.
+
+        sphinx-codeautolink remembers those of ``.rst`` files alone.
+        """
+        self.earlier = getattr(app.env, "sphinx_codeautolink_transforms", {})
+
+    def recall(self, _app: Sphinx) -> None:
+        """Add the names of earlier builds, if this one makes links."""
+        if not self.finder.do_nothing:
+            self.finder.cache.transforms.update(self.earlier)
+
+    def attach(self, app: Sphinx, document: nodes.document, page: str) -> None:
+        """Let the listings of a page know their links."""
+        if self.finder.do_nothing:
+            return
+        up = "../" * app.builder.get_target_uri(page).count("/")
+        names = {
+            block.source.rstrip(): block.names
+            for block in self.finder.cache.transforms.get(page, ())
+        }
+        for listing in [*document.findall(nodes.FixedTextElement)]:
+            if is_highlighted(listing):
+                found = names.get(listing.astext().rstrip(), ())
+                if links := [Link(name, self.url(name, up)) for name in found]:
+                    replace(listing, links)
+
+    def url(self, name: Name, up: str) -> str:
+        """Return where a name leads.
+
+        :param up: leads from the page to the folder that has all pages.
+        """
+        place: str = self.finder.inventory[name.resolved_location]
+        return place if place.startswith(("http:", "https:")) else up + place
+
+
+def is_highlighted(text: nodes.FixedTextElement) -> bool:
+    """Tell whether a text is written by the highlighter."""
+    return type(text) in HIGHLIGHTED and text.rawsource == text.astext()
+
+
+def replace(listing: nodes.FixedTextElement, links: list[Link]) -> None:
+    """Let a listing have links."""
+    linked = linked_listing(
+        listing.rawsource,
+        "",
+        *listing.children,
+        **listing.attributes,
+        links=links,
+    )
+    linked.source, linked.line = listing.source, listing.line
+    listing.replace_self(linked)
+
+
+def visit(translator: HTML5Translator, node: linked_listing) -> None:
+    """Write a listing as any other, and then add its links."""
+    try:
+        translator.visit_literal_block(node)
+    except nodes.SkipNode:
+        html = add_links(translator.body[-1], node["links"], node)
+        translator.body[-1] = html
+        raise
+
+
+def add_links(html: str, links: Iterable[Link], where: nodes.Node) -> str:
+    """Return the HTML of a listing with its links.
+
+    :param where: to be named in warnings.
+    """
+    lines = html.split("\n")
+    for name, url in links:
+        rows = slice(name.lineno - 1, name.end_lineno)
+        text = "\n".join(lines[rows])
+        found = [*re.finditer(construct_name_pattern(name), text)]
+        if not found:
+            logger.warning(
+                "a name that is to be a link is not in the listing: %s",
+                name.code_str,
+                location=where,
+            )
+            continue
+        # The last: what comes first in `a.b = a.b` is the right side.
+        start, end = found[-1].end(1), found[-1].end()
+        code, place = text[start:end], name.resolved_location
+        same = TAGS_AND_SPACES.sub("", code) == place
+        title = "" if same else f' title="{place}"'
+        tag = f'<a href="{url}"{title} class="sphinx-codeautolink-a">'
+        linked = f"{text[:start]}{tag}{code}</a>{text[end:]}"
+        lines[rows] = linked.split("\n")
+    return "\n".join(lines)
+
+
+def take_over(app: Sphinx) -> SphinxCodeAutoLink:
+    """Keep sphinx-codeautolink from parsing what was written.
+
+    :return: its state, which is nowhere but in its listeners.
+    :raises ExtensionError: it has no listener to the end of a build.
+    """
+    for listener in app.events.listeners["build-finished"]:
+        state = getattr(listener.handler, "__self__", None)
+        if isinstance(state, SphinxCodeAutoLink):
+            app.disconnect(listener.id)
+            return state
+    raise ExtensionError(
+        "sphinx-codeautolink does no longer add its links when a build ends:"
+        f" see what {__name__} expects of it"
+    )
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Add links when a listing is written, and no longer afterwards."""
+    app.setup_extension("sphinx_codeautolink")
+    links = CodeLinks(take_over(app))
+    app.add_node(linked_listing, html=(visit, None))
+    app.connect("builder-inited", links.remember, priority=400)
+    app.connect("builder-inited", links.recall, priority=600)
+    app.connect("doctree-resolved", links.attach, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
