@@ -181,6 +181,15 @@ def test_a_page_that_an_extension_has_just_made_has_its_links(
     assert len(links(site.read("made/package/package.html"))) == 1
 
 
+def test_what_is_not_highlighted_is_left_alone(tmp_path: Path) -> None:
+    rest = "Other\n=====\n\n::\n\n  import os\n  os.pipe()\n\n"
+    parsed = ".. parsed-literal::\n\n  import os\n  os.pipe(\\ )\n"
+    pages = {"index.md": DOCUMENTED, "other.rst": rest + parsed}
+    html = small_sites.build(tmp_path, pages, OURS).read("other.html")
+    assert len(links(html)) == 1
+    assert '<pre class="literal-block">import os\nos.pipe()</pre>' in html
+
+
 @pytest.mark.parametrize("builder", ["epub", "text", "pseudoxml"])
 def test_other_formats_are_left_alone(tmp_path: Path, builder: str) -> None:
     html = small_sites.build(tmp_path, PAGES, OURS)  # reads the pages for all
