@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sphinx_codeautolink.extension.block import SourceTransform
     from sphinx_codeautolink.parse import Name
 
-HIGHLIGHTED = (nodes.literal_block, nodes.doctest_block)
+LISTINGS = (nodes.literal_block, nodes.doctest_block)
 TAGS_AND_SPACES = re.compile(r"<[^>]*>|\s")
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class CodeLinks:
             for block in self.finder.cache.transforms.get(page, ())
         }
         for listing in [*document.findall(nodes.FixedTextElement)]:
-            if is_highlighted(listing):
+            if type(listing) in LISTINGS:  # transcripts are no listings
                 found = names.get(listing.astext().rstrip(), ())
                 if links := [Link(name, self.url(name, up)) for name in found]:
                     replace(listing, links)
@@ -90,11 +90,6 @@ class CodeLinks:
         """
         place: str = self.finder.inventory[name.resolved_location]
         return place if place.startswith(("http:", "https:")) else up + place
-
-
-def is_highlighted(text: nodes.FixedTextElement) -> bool:
-    """Tell whether a text is written by the highlighter."""
-    return type(text) in HIGHLIGHTED and text.rawsource == text.astext()
 
 
 def replace(listing: nodes.FixedTextElement, links: list[Link]) -> None:
@@ -160,7 +155,7 @@ def take_over(app: Sphinx) -> SphinxCodeAutoLink:
             app.disconnect(listener.id)
             return state
     raise ExtensionError(
-        "sphinx-codeautolink does no longer add its links when a build ends:"
+        "sphinx-codeautolink no longer adds its links when a build ends:"
         f" see what {__name__} expects of it"
     )
 
