@@ -211,9 +211,8 @@ def test_a_name_that_is_not_in_its_listing_is_reported(
 ) -> None:
     where = nodes.literal_block()
     (name,) = parse_names("import os", where)
-    name.resolved_location = "os"
     html = '<pre><span class="kn">import</span> <span class="nn">io</span>'
-    assert add_links(html, [Link(name, "os.html")], where) == html
+    assert add_links(html, [Link(name, "os", "os.html")], where) == html
     assert "a name that is to be a link is not in the listing: os" in (
         caplog.text
     )
