@@ -135,9 +135,9 @@ def browser(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure what connections cost, and the servers' throughput."""
+    """Measure the servers, or by bench.site what the site's build costs."""
     install(session, "docs")
-    session.run("python", "-m", "bench", env=TOOLS)
+    session.run("python", "-m", *(session.posargs or ["bench"]), env=TOOLS)
 
 
 @nox.session

@@ -1,1 +1,1 @@
-"""Measures what the stream servers cost: ``nox -s bench`` runs it."""
+"""Measures what servers and the site's build cost: ``nox -s bench``."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directives and the changes to all pages."""
     for name in (
+        "code_links",
         "diff_headings",
         "figure_list",
         "furo_fixes",

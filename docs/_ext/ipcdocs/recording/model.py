@@ -219,10 +219,10 @@ class Recording:
 
 def _full(step: Step) -> dict[str, object]:
     """Return the members of a step that say something."""
-    plain = asdict(Step(step.process, step.call))
+    plain = vars(Step(step.process, step.call))
     return {
         name: value
-        for name, value in asdict(step).items()
+        for name, value in vars(step).items()
         if value != plain[name] or name in ("process", "call")
     }
 
