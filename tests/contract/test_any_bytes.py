@@ -17,6 +17,7 @@ from ipc_examples.skeleton import distribute
 from ipc_examples.socketpair import receive_message
 from tests.harness.catalogue import FINISHING, source
 from tests.harness.examples import examples
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import (
     DATAGRAM,
     LOOPBACK,
@@ -113,7 +114,7 @@ def said(program: str, data: bytes) -> Said:
     return by_program[program]
 
 
-@pytest.mark.fault("any bytes, in any pieces")
+@pytest.mark.fault(FaultGroup.CONTENT, "any bytes, in any pieces")
 @pytest.mark.parametrize("program", STREAM)
 def test_any_stream(program: str) -> None:
     """Each piece is sent when the last is shown: so it is read as it is."""
@@ -144,7 +145,7 @@ def test_any_stream(program: str) -> None:
         stop_server(program, running, first)
 
 
-@pytest.mark.fault("any datagram")
+@pytest.mark.fault(FaultGroup.CONTENT, "any datagram")
 @pytest.mark.parametrize("program", DATAGRAM)
 def test_any_datagram(program: str) -> None:
     @examples(40)
@@ -162,7 +163,9 @@ def test_any_datagram(program: str) -> None:
     comes_out_or_is_reported_cut()
 
 
-@pytest.mark.fault("any bytes from a child, or from oneself")
+@pytest.mark.fault(
+    FaultGroup.CONTENT, "any bytes from a child, or from oneself"
+)
 @pytest.mark.parametrize("program", SHOWING)
 def test_any_child(program: str) -> None:
     @examples(15)
@@ -186,7 +189,7 @@ def test_any_child_fits_the_terminals_encoding(program: str) -> None:
     assert messages(out) == sent
 
 
-@pytest.mark.fault("any answer")
+@pytest.mark.fault(FaultGroup.CONTENT, "any answer")
 @pytest.mark.parametrize("program", ["datagram_request"])
 def test_any_answer(program: str) -> None:
     @examples(40)

@@ -35,6 +35,7 @@ from tests.harness.catalogue import (
     programs_named,
     source,
 )
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import UDP, nobody_for
 from tests.harness.running import (
     DEADLINE,
@@ -226,7 +227,7 @@ def test_helps(program: str) -> None:
     assert ended.out.startswith(f"usage: {program}.py [-h]")
 
 
-@pytest.mark.fault("a signal while the arguments are read")
+@pytest.mark.fault(FaultGroup.SIGNALS, "a signal while the arguments are read")
 @pytest.mark.parametrize("number", STOPPING)
 @with_arguments
 def test_can_be_ended_before_it_begins(program: str, number: int) -> None:

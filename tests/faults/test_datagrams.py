@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.harness.catalogue import PROGRAMS, source
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import DATAGRAM, address_in, client_of, open_socket
 from tests.harness.running import RunningProgram, assert_tells
 
@@ -63,7 +64,7 @@ def lossy(percent: int) -> dict[str, Callable[..., None]]:
 
 
 class TestReceivers:
-    @fault("a burst that overflows the receive buffer")
+    @fault(FaultGroup.DATAGRAMS, "a burst that overflows the receive buffer")
     @every_receiver
     def test_burst(self, program: str) -> None:
         with (
@@ -82,7 +83,7 @@ class TestReceivers:
             assert running.finish() == (0, "-->0\n", "")
 
     @needs_bpf
-    @fault("the loss of 30 % of the datagrams")
+    @fault(FaultGroup.DATAGRAMS, "the loss of 30 % of the datagrams")
     @every_receiver
     def test_loss_of_some(self, program: str) -> None:
         with RunningProgram(program, replace=lossy(30)) as running:
@@ -94,7 +95,7 @@ class TestReceivers:
             assert running.finish() == (0, "-->calm\n", "")
 
     @needs_bpf
-    @fault("the loss of all datagrams")
+    @fault(FaultGroup.DATAGRAMS, "the loss of all datagrams")
     @every_receiver
     def test_loss_of_all(self, program: str) -> None:
         with RunningProgram(program, replace=lossy(100)) as running:
@@ -104,7 +105,7 @@ class TestReceivers:
                         client.send(b"lost")
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
-    @fault("a sender without a name")
+    @fault(FaultGroup.DATAGRAMS, "a sender without a name")
     @every_receiver
     def test_unnamed_sender(self, program: str) -> None:
         with RunningProgram(program) as running:
@@ -118,7 +119,7 @@ class TestReceivers:
 
 class TestAsking:
     @needs_bpf
-    @fault("the loss of 30 % of the datagrams")
+    @fault(FaultGroup.DATAGRAMS, "the loss of 30 % of the datagrams")
     @every_asking
     def test_asking_despite_loss_of_some(self, program: str) -> None:
         replace = lossy(30) | {"TRIES": 200, "TIMEOUT": 0.02}
@@ -128,7 +129,7 @@ class TestAsking:
         assert out.endswith("-->Half a league onward\n")
 
     @needs_bpf
-    @fault("the loss of all datagrams")
+    @fault(FaultGroup.DATAGRAMS, "the loss of all datagrams")
     @every_asking
     def test_asking_despite_loss_of_all(self, program: str) -> None:
         replace = lossy(100) | {"TRIES": 2, "TIMEOUT": 0.02}

@@ -25,6 +25,7 @@ from tests.harness.catalogue import (
     calls_of,
     own_arguments,
 )
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import (
     CONNECTING,
     STREAM,
@@ -222,7 +223,9 @@ def assert_nothing_happened(program: str, ended: ExitReport) -> None:
     assert (ended.status, ended.err) == (status, "")
 
 
-@pytest.mark.fault("a timer's signal every millisecond")
+@pytest.mark.fault(
+    FaultGroup.INTERRUPTED_CALLS, "a timer's signal every millisecond"
+)
 @every_program
 def test_timer_interrupts_a_waiting_call(program: str) -> None:
     with contextlib.closing(Timer()) as timer:
@@ -253,7 +256,9 @@ def test_connecting_in_the_unix_domain() -> None:
     assert_tells(ended, rf"{program}: peer: .*{why}\n", out="")
 
 
-@pytest.mark.fault("every second call interrupted")
+@pytest.mark.fault(
+    FaultGroup.INTERRUPTED_CALLS, "every second call interrupted"
+)
 @every_program
 def test_every_call_may_be_interrupted(program: str) -> None:
     try:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from tests.harness.catalogue import ECHOING, RECEIVING, SENDING
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import message_of, style_of
 from tests.harness.running import (
     DEADLINE,
@@ -148,6 +149,15 @@ def networks() -> Iterator[tuple[Network, Network]]:
         yield here, there
 
 
+@pytest.fixture(autouse=True)
+def tell_who_sends(
+    program: str, record_property: Callable[[str, object], None]
+) -> None:
+    """A receiver's result is one of its sender, too."""
+    if program in INET:
+        record_property("peer", sender_to(program))
+
+
 pytestmark = [
     pytest.mark.root,
     pytest.mark.slow,
@@ -183,7 +193,7 @@ def serve_next(
         assert receiver.interrupt() == (-signal.SIGINT, "", "")
 
 
-@pytest.mark.fault("a peer on another host")
+@pytest.mark.fault(FaultGroup.LINK, "a peer on another host")
 @every(INET)
 def test_between_hosts(networks: Networks, program: str) -> None:
     here, there = networks
@@ -191,7 +201,9 @@ def test_between_hosts(networks: Networks, program: str) -> None:
     serve_next(here, program, receiver, port)
 
 
-@pytest.mark.fault("a link-local address, where there are two links")
+@pytest.mark.fault(
+    FaultGroup.LINK, "a link-local address, where there are two links"
+)
 @every(INET)
 def test_second_link(networks: Networks, program: str) -> None:
     """Such an address means nothing without the name of its link."""
@@ -205,7 +217,7 @@ def test_second_link(networks: Networks, program: str) -> None:
     serve_next(here, program, receiver, port, host)
 
 
-@pytest.mark.fault("a host that is not there")
+@pytest.mark.fault(FaultGroup.LINK, "a host that is not there")
 @every(INET)
 def test_no_route(networks: Networks, program: str) -> None:
     here, there = networks
@@ -217,7 +229,7 @@ def test_no_route(networks: Networks, program: str) -> None:
     serve_next(here, program, receiver, port)
 
 
-@pytest.mark.fault("a link that is cut for a while")
+@pytest.mark.fault(FaultGroup.LINK, "a link that is cut for a while")
 @every(STREAM)
 def test_link_cut_in_a_stream(networks: Networks, program: str) -> None:
     here, there = networks
@@ -241,7 +253,7 @@ def test_link_cut_in_a_stream(networks: Networks, program: str) -> None:
     serve_next(here, program, receiver, port)
 
 
-@pytest.mark.fault("a link that is cut for a while")
+@pytest.mark.fault(FaultGroup.LINK, "a link that is cut for a while")
 @every(DATAGRAM)
 def test_link_cut_before_a_datagram(networks: Networks, program: str) -> None:
     here, there = networks
@@ -280,14 +292,14 @@ def serve_one_more(here: Network, server: RunningProgram, port: str) -> None:
     assert server.interrupt() == (-signal.SIGINT, "", "")
 
 
-@pytest.mark.fault("a peer on another host")
+@pytest.mark.fault(FaultGroup.LINK, "a peer on another host")
 @every(ECHOING)
 def test_echo_between_hosts(networks: Networks, program: str) -> None:
     here, there = networks
     serve_one_more(here, *started(there, program))
 
 
-@pytest.mark.fault("a link that is cut for a while")
+@pytest.mark.fault(FaultGroup.LINK, "a link that is cut for a while")
 @every(ECHOING)
 def test_link_cut_in_an_echo(networks: Networks, program: str) -> None:
     here, there = networks
