@@ -26,7 +26,7 @@ Test = dict[str, Any]
 Key = tuple[str, str, str]  # group, fault, program
 SHOWN = ("outcome", "when", "why", "instead")
 TOLD = ("instead", "peer")  # by a test, with record_property()
-GROUPS = list(FaultGroup)
+GROUPS = [group.value for group in FaultGroup]
 WORST_FIRST = ("failed", "skipped", results_file.NOT_RUN, "passed")
 
 

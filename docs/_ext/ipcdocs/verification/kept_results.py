@@ -46,13 +46,15 @@ def load() -> Members:
         members: Members = json.loads(FILE.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    digests = members["digests"]
-    changed = {name for name in digests if digest(name) != digests[name]}
+    digests, imports = members["digests"], members["imports"]
+    today = {name: digest(name) for name in digests}
+    changed = {name for name in digests if today[name] != digests[name]}
     members["results"] = [
         without_outcome(result)
-        if changed & files_of(result, members["imports"])
+        if changed & files_of(result, imports)
         else result
         for result in members["results"]
+        if all(today[name] for name in own_files(result))
     ]
     return members
 
@@ -64,12 +66,16 @@ def without_outcome(result: Result) -> Result:
 
 
 def files_of(result: Result, imports: dict[str, list[str]]) -> set[str]:
-    """Return the files that a result speaks of."""
+    """Return all files that a result speaks of."""
+    tests = map(test_file, result["tests"])
+    return own_files(result).union(*(imports[test] for test in tests))
+
+
+def own_files(result: Result) -> set[str]:
+    """Return the files of the programs and of the tests of a result."""
     programs = (result["program"], *result.get("peers", ()))
-    tests = set(map(test_file, result["tests"]))
-    return {f"ipc_examples/{program}.py" for program in programs}.union(
-        tests, *(imports[test] for test in tests)
-    )
+    files = {f"ipc_examples/{program}.py" for program in programs}
+    return files.union(map(test_file, result["tests"]))
 
 
 def test_file(test: str) -> str:
