@@ -13,7 +13,7 @@ from ipcdocs.verification import (
     kept_results,
     results_file,
     shown_results,
-    test_sources,
+    sources_of_tests,
 )
 from tests.harness import small_sites
 
@@ -70,7 +70,7 @@ CHANGED = (
 @pytest.fixture
 def root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Return the folder of a project with programs a and b, and a test."""
-    for module in kept_results, results_file, test_sources:
+    for module in kept_results, results_file, sources_of_tests:
         monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(results_file, "FILE", tmp_path / "test-results.json")
     monkeypatch.setattr(kept_results, "FILE", tmp_path / "kept.json")

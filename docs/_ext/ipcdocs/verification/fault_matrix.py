@@ -16,7 +16,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
 from ipcdocs.markup import paragraph
-from ipcdocs.verification import kept_results, shown_results, test_sources
+from ipcdocs.verification import kept_results, shown_results, sources_of_tests
 from ipcdocs.verification.shown_results import is_known
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class FaultMatrix(SphinxDirective):
         """Return the place."""
         if kept_results.FILE.exists():
             self.env.note_dependency(kept_results.FILE)
-        self.env.metadata[self.env.docname][test_sources.LINKED] = "yes"
+        self.env.metadata[self.env.docname][sources_of_tests.LINKED] = "yes"
         return [fault_matrix()]
 
 
@@ -75,9 +75,9 @@ class FillFaultMatrix(SphinxPostTransform):
     def matrix(self, results: list[Result]) -> Iterable[nodes.Node]:
         """Return the matrix, in the form that suits the builder."""
         builder = self.env._app.builder  # as Sphinx's own transforms ask
-        if not test_sources.are_written(builder):
+        if not sources_of_tests.are_written(builder):
             return lists(groups_of(results))
-        uri = test_sources.uris(builder, self.env.docname, results)
+        uri = sources_of_tests.uris(builder, self.env.docname, results)
         return [table(groups_of(results), uri)]
 
 
@@ -227,5 +227,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_node(group_heading, html=(visit_heading, depart_heading))
     app.add_directive("fault-matrix", FaultMatrix)
     app.add_post_transform(FillFaultMatrix)
-    app.setup_extension(test_sources.__name__)
+    app.setup_extension(sources_of_tests.__name__)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

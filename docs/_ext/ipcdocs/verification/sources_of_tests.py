@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 LINKED = "links-to-tests"  # in the metadata of a page that needs them
 BODY = """<h1 class="test-source">{file}</h1>
-<p>{summary} Its results are in <a href="{back}">{title}</a>.</p>
+<p>{summary} The results are in <a href="{back}">{title}</a>.</p>
 <div class="test-source highlight-python notranslate">{listing}</div>
 """
-META = '<meta name="description" content="{file}: {summary}">'
+META = '<meta name="description" content="{}">'
 
 
 def are_written(builder: Builder) -> bool:
@@ -99,12 +99,11 @@ def write(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     highlight = builder.highlighter.highlight_block  # type: ignore[attr-defined]
     for file in files_of(shown_results.load().results):
         page, source = page_of(file), source_of(file)
-        summary = escape(
-            (ast.get_docstring(ast.parse(source)) or file).partition("\n")[0]
-        )
+        summary = summary_of(source)
+        text = f"{file}: {summary}"
         body = BODY.format(
             file=file,
-            summary=summary,
+            summary=escape(summary),
             back=builder.get_relative_uri(page, linked[0]),
             title=escape(env.titles[linked[0]].astext()),
             listing=highlight(source, "python", linespans="line"),
@@ -112,10 +111,16 @@ def write(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
         context = {
             "title": file,
             "body": body,
-            "meta": {"description": f"{file}: {summary}"},
-            "metatags": META.format(file=file, summary=summary),
+            "meta": {"description": text},
+            "metatags": META.format(escape(text)),
         }
         yield page, context, "page.html"
+
+
+def summary_of(source: str) -> str:
+    """Return the first line of a file's docstring."""
+    text = ast.get_docstring(ast.parse(source)) or ""
+    return text.partition("\n")[0]
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
