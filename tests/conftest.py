@@ -13,6 +13,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 # Before it is imported, so that its assertions explain themselves.
 pytest.register_assert_rewrite("tests.harness")
 
+from tests.harness.keep_results import KeepResults, add_option  # noqa: E402
 from tests.harness.process_states import STORIES  # noqa: E402
 from tests.harness.results_plugin import Results  # noqa: E402
 from tests.harness.running import Status, in_words  # noqa: E402
@@ -21,9 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    add_option(parser)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     set_hypothesis_home_dir(config.cache.mkdir("hypothesis"))
     config.pluginmanager.register(Results())
+    config.pluginmanager.register(KeepResults())
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -19,6 +19,7 @@ from ipc_examples.skeleton import distribute
 from ipc_examples.socketpair import receive_message
 from tests.harness.catalogue import STANDALONE, calls_of, source
 from tests.harness.examples import examples
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import (
     DATAGRAM_RECEIVERS,
     LOOPBACK,
@@ -153,7 +154,7 @@ def program_module(program: str) -> ModuleType:
     return importlib.import_module(f"ipc_examples.{program}")
 
 
-@pytest.mark.fault("any bytes, in any pieces")
+@pytest.mark.fault(FaultGroup.CONTENT, "any bytes, in any pieces")
 @pytest.mark.parametrize("program", STREAM_SERVERS)
 def test_any_bytes_of_a_stream_are_shown(program: str) -> None:
     """Each piece is sent when the last is shown: so it is read as it is."""
@@ -184,7 +185,7 @@ def test_any_bytes_of_a_stream_are_shown(program: str) -> None:
         stop_server(program, running, first)
 
 
-@pytest.mark.fault("any datagram")
+@pytest.mark.fault(FaultGroup.CONTENT, "any datagram")
 @pytest.mark.parametrize("program", DATAGRAM_RECEIVERS)
 def test_any_datagram_is_shown_or_reported_cut(program: str) -> None:
     @examples(40)
@@ -206,7 +207,9 @@ def test_any_datagram_is_shown_or_reported_cut(program: str) -> None:
     comes_out_or_is_reported_cut()
 
 
-@pytest.mark.fault("any bytes from a child, or from oneself")
+@pytest.mark.fault(
+    FaultGroup.CONTENT, "any bytes from a child, or from oneself"
+)
 @pytest.mark.parametrize("program", PRINTING_MESSAGES)
 def test_any_bytes_of_a_child_are_shown(program: str) -> None:
     @examples(15)
@@ -230,7 +233,7 @@ def test_bytes_of_a_child_fit_the_terminals_encoding(program: str) -> None:
     assert messages(out) == sent
 
 
-@pytest.mark.fault("any answer")
+@pytest.mark.fault(FaultGroup.CONTENT, "any answer")
 @pytest.mark.parametrize("program", ["datagram_request"])
 def test_any_answer_is_shown_or_reported_cut(program: str) -> None:
     @examples(40)

@@ -37,6 +37,7 @@ from tests.harness.catalogue import (
     programs_named,
     source,
 )
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import UDP_SENDERS, nobody_for
 from tests.harness.running import (
     DEADLINE,
@@ -271,7 +272,7 @@ def test_help_begins_with_the_usage(program: str) -> None:
     assert ended.out.startswith(f"usage: {program}.py [-h]")
 
 
-@pytest.mark.fault("a signal while the arguments are read")
+@pytest.mark.fault(FaultGroup.SIGNALS, "a signal while the arguments are read")
 @pytest.mark.parametrize("number", STOPPING)
 @with_arguments
 def test_can_be_ended_before_it_begins(program: str, number: int) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.harness.catalogue import RECEIVERS, SERVERS
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import (
     DATAGRAM_RECEIVERS,
     IPV6_ABSENT,
@@ -150,7 +151,9 @@ class TestMessages:
     def test_a_message_may_lack_the_nul(self, program: str) -> None:
         assert shown(program, b"Half a league") == "-->Half a league"
 
-    @pytest.mark.fault("control characters, and bytes that are not UTF-8")
+    @pytest.mark.fault(
+        FaultGroup.CONTENT, "control characters, and bytes that are not UTF-8"
+    )
     @every_receiver
     @pytest.mark.parametrize(
         ("message", "text"),
@@ -176,7 +179,7 @@ class TestMessages:
 
 
 class TestDatagrams:
-    @pytest.mark.fault("an empty datagram")
+    @pytest.mark.fault(FaultGroup.CONTENT, "an empty datagram")
     @every_datagram
     def test_a_datagram_of_nothing_is_a_message(self, program: str) -> None:
         assert shown(program, b"") == "-->"
@@ -185,7 +188,9 @@ class TestDatagrams:
     def test_a_datagram_that_just_fits_is_whole(self, program: str) -> None:
         assert shown(program, b"x" * 1024) == "-->" + "x" * 1024
 
-    @pytest.mark.fault("a datagram larger than the buffer, up to 64 KB")
+    @pytest.mark.fault(
+        FaultGroup.CONTENT, "a datagram larger than the buffer, up to 64 KB"
+    )
     @every_datagram
     @pytest.mark.parametrize("size", [1025, 65507])  # 65507: UDP has no larger
     def test_a_datagram_too_large_is_reported(
@@ -197,7 +202,7 @@ class TestDatagrams:
         cut = f"{program}: cut to 1024 bytes\n"
         assert ended == (1, "-->" + "x" * 1024 + "\n", cut)
 
-    @pytest.mark.fault("a system that cannot receive")
+    @pytest.mark.fault(FaultGroup.DATAGRAMS, "a system that cannot receive")
     @every_datagram
     def test_that_cannot_be_received_are_not_the_outputs_fault(
         self, program: str
@@ -221,7 +226,7 @@ class TestDatagrams:
 
 
 class TestStreams:
-    @pytest.mark.fault("several messages joined")
+    @pytest.mark.fault(FaultGroup.CONTENT, "several messages joined")
     @every_stream
     def test_shows_messages_that_were_joined(self, program: str) -> None:
         with RunningProgram(program) as running:
@@ -273,7 +278,9 @@ class TestStreams:
             send_to(program, first)
             stop_server(program, running, first)
 
-    @pytest.mark.fault("a peer that closes one direction and waits")
+    @pytest.mark.fault(
+        FaultGroup.STREAM_PEERS, "a peer that closes one direction and waits"
+    )
     @every_stream
     def test_hangs_up_on_one_who_has_said_all(self, program: str) -> None:
         with RunningProgram(program) as running:
@@ -285,7 +292,9 @@ class TestStreams:
             assert running.line() == "-->one"
             stop_server(program, running, first)
 
-    @pytest.mark.fault("a reset in the middle of the stream")
+    @pytest.mark.fault(
+        FaultGroup.STREAM_PEERS, "a reset in the middle of the stream"
+    )
     @pytest.mark.parametrize("program", INET_STREAM_SERVERS)
     def test_survives_a_reset(self, program: str) -> None:
         now = struct.pack("ii", 1, 0)  # on, after 0 seconds
@@ -337,7 +346,9 @@ class TestEnds:
             assert running.finish() == (-number, "", "")
             assert client.recv(1) == b""
 
-    @pytest.mark.fault("a signal whose default action does nothing")
+    @pytest.mark.fault(
+        FaultGroup.SIGNALS, "a signal whose default action does nothing"
+    )
     @every_unix
     @pytest.mark.parametrize("number", STOPPING)
     def test_ends_even_as_process_1(self, program: str, number: int) -> None:
@@ -347,7 +358,10 @@ class TestEnds:
             running.signal(number)
             assert running.finish() == (128 + number, "", "")
 
-    @pytest.mark.fault("a signal that is ignored from the start, as by nohup")
+    @pytest.mark.fault(
+        FaultGroup.SIGNALS,
+        "a signal that is ignored from the start, as by nohup",
+    )
     @every_unix
     @pytest.mark.parametrize("number", STOPPING)
     def test_does_not_end_by_a_signal_ignored_before(
@@ -392,7 +406,7 @@ class TestPaths:
             assert running.line() == first_line(program, r"a\x1b[2J\xff")
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
-    @pytest.mark.fault("a path of 107 bytes")
+    @pytest.mark.fault(FaultGroup.PATHS, "a path of 107 bytes")
     @every_unix
     @pytest.mark.parametrize("path", LONGEST, ids=["ASCII", "UTF-8"])
     def test_paths_may_have_107_bytes(self, program: str, path: str) -> None:
@@ -403,7 +417,9 @@ class TestPaths:
             assert running.line() == "-->one"
             stop_server(program, running, first)
 
-    @pytest.mark.fault("a path of 108 bytes, or in no directory")
+    @pytest.mark.fault(
+        FaultGroup.PATHS, "a path of 108 bytes, or in no directory"
+    )
     @every_unix
     @pytest.mark.parametrize(
         ("path", "why"),
@@ -419,7 +435,7 @@ class TestPaths:
     ) -> None:
         assert_refuses(program, path, why=why)
 
-    @pytest.mark.fault("a directory without permission")
+    @pytest.mark.fault(FaultGroup.PATHS, "a directory without permission")
     @every_unix
     def test_paths_must_be_allowed(self, program: str) -> None:
         os.mkdir("closed", 0o500)
@@ -429,7 +445,7 @@ class TestPaths:
         assert_exit_report(ended, rf"{program}: .*Permission denied\n", out="")
         os.rmdir("closed")
 
-    @pytest.mark.fault("a path that is not ASCII")
+    @pytest.mark.fault(FaultGroup.PATHS, "a path that is not ASCII")
     @every_unix
     def test_paths_may_be_in_any_language(self, program: str) -> None:
         with RunningProgram(program, "Küste") as running:
@@ -439,7 +455,9 @@ class TestPaths:
             assert running.line() == "-->one"
             stop_server(program, running, first)
 
-    @pytest.mark.fault("a working directory that was removed")
+    @pytest.mark.fault(
+        FaultGroup.PATHS, "a working directory that was removed"
+    )
     @every_unix
     def test_paths_may_lead_nowhere_any_more(self, program: str) -> None:
         run = in_removed_directory(program)
@@ -449,7 +467,8 @@ class TestPaths:
         assert_exit_report(ended, stderr, out="")
 
     @pytest.mark.fault(
-        "a path that is taken: stale socket, file, directory, link"
+        FaultGroup.PATHS,
+        "a path that is taken: stale socket, file, directory, link",
     )
     @every_unix
     def test_paths_in_use_are_left_alone(
@@ -457,7 +476,7 @@ class TestPaths:
     ) -> None:
         assert_refuses(program, taken, why=IN_USE)
 
-    @pytest.mark.fault("the path of a live server")
+    @pytest.mark.fault(FaultGroup.PATHS, "the path of a live server")
     @every_unix
     def test_paths_in_use_by_another_stay_in_use(self, program: str) -> None:
         with RunningProgram(program) as running:
@@ -467,7 +486,7 @@ class TestPaths:
             assert running.line() == "-->one"
             stop_server(program, running, first)
 
-    @pytest.mark.fault("a socket file removed by another")
+    @pytest.mark.fault(FaultGroup.PATHS, "a socket file removed by another")
     @every_unix
     def test_paths_may_vanish_meanwhile(self, program: str) -> None:
         with RunningProgram(program) as running:
@@ -475,7 +494,7 @@ class TestPaths:
             os.unlink("socket")
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
-    @pytest.mark.fault("a socket file replaced by another")
+    @pytest.mark.fault(FaultGroup.PATHS, "a socket file replaced by another")
     @every_unix
     @pytest.mark.parametrize("number", STOPPING)
     def test_paths_of_another_are_not_removed(
@@ -519,7 +538,9 @@ class TestHosts:
                 exchange_one_byte(program, first, host="127.0.0.2")
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
-    @pytest.mark.fault("a host of whose addresses the first cannot be had")
+    @pytest.mark.fault(
+        FaultGroup.HOSTS, "a host of whose addresses the first cannot be had"
+    )
     @every_listener
     @pytest.mark.parametrize(
         ("hosts", "reached_at"),
@@ -538,7 +559,9 @@ class TestHosts:
             first = running.line()
             speak_and_end(program, running, first, reached_at)
 
-    @pytest.mark.fault("a host with addresses of IPv6 and IPv4")
+    @pytest.mark.fault(
+        FaultGroup.HOSTS, "a host with addresses of IPv6 and IPv4"
+    )
     @every_datagram_host
     @pytest.mark.parametrize("hosts", [("::1", LOOPBACK), (LOOPBACK, "::1")])
     def test_stand_for_an_ipv4_address(
@@ -549,18 +572,20 @@ class TestHosts:
         with RunningProgram(program, "localhost", replace=replace) as running:
             speak_and_end(program, running, running.line())
 
-    @pytest.mark.fault("a host with IPv6 addresses alone, given by its name")
+    @pytest.mark.fault(
+        FaultGroup.HOSTS, "a host with IPv6 addresses alone, given by its name"
+    )
     @every_datagram_host
     def test_hosts_must_have_an_ipv4_address(self, program: str) -> None:
         replace = resolver("::1")
         assert_refuses(program, "sea", why=NO_IPV4, replace=replace)
 
-    @pytest.mark.fault("IPv6 absent")
+    @pytest.mark.fault(FaultGroup.HOSTS, "IPv6 absent")
     @every_datagram_host
     def test_hosts_of_ipv6_need_ipv6(self, program: str) -> None:
         assert_refuses(program, "::1", why=ABSENT, replace=IPV6_ABSENT)
 
-    @pytest.mark.fault("IPv6 absent")
+    @pytest.mark.fault(FaultGroup.HOSTS, "IPv6 absent")
     @every_host
     def test_hosts_are_tried_without_ipv6(self, program: str) -> None:
         replace = resolver("::1", LOOPBACK) | IPV6_ABSENT
@@ -583,7 +608,7 @@ class TestHosts:
         replace = resolver(*hosts) | IPV6_ABSENT
         assert_refuses(program, "localhost", why=why, replace=replace)
 
-    @pytest.mark.fault("a host that is not this machine")
+    @pytest.mark.fault(FaultGroup.HOSTS, "a host that is not this machine")
     @every_host
     @pytest.mark.parametrize(
         ("host", "why"),
@@ -606,7 +631,7 @@ class TestHosts:
     ) -> None:
         assert_refuses(program, host, why=why)
 
-    @pytest.mark.fault("a host that nobody knows")
+    @pytest.mark.fault(FaultGroup.HOSTS, "a host that nobody knows")
     @every_host
     def test_hosts_must_be_known(self, program: str) -> None:
         host = "nowhere.invalid"

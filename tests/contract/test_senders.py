@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.harness.catalogue import SENDERS
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import (
     IPV6_ABSENT,
     LONGEST,
@@ -66,7 +67,7 @@ def test_sends_the_bytes_of_the_original_once(program: str) -> None:
             received_by(peer)
 
 
-@pytest.mark.fault("nobody there")
+@pytest.mark.fault(FaultGroup.HOSTS, "nobody there")
 @every_sender
 def test_reports_that_nobody_is_there(
     program: str, record_property: Callable[[str, object], None]
@@ -120,18 +121,18 @@ def assert_delivers(program: str, path: str) -> None:
 
 
 class TestPaths:
-    @pytest.mark.fault("a path of 107 bytes")
+    @pytest.mark.fault(FaultGroup.PATHS, "a path of 107 bytes")
     @every_unix
     @pytest.mark.parametrize("path", LONGEST, ids=["ASCII", "UTF-8"])
     def test_paths_may_have_107_bytes(self, program: str, path: str) -> None:
         assert_delivers(program, path)
 
-    @pytest.mark.fault("a path that is not ASCII")
+    @pytest.mark.fault(FaultGroup.PATHS, "a path that is not ASCII")
     @every_unix
     def test_paths_may_be_in_any_language(self, program: str) -> None:
         assert_delivers(program, "Küste")
 
-    @pytest.mark.fault("a symbolic link as path")
+    @pytest.mark.fault(FaultGroup.PATHS, "a symbolic link as path")
     @every_unix
     def test_paths_may_be_a_link(self, program: str) -> None:
         os.symlink("peer", "link")
@@ -144,7 +145,9 @@ class TestPaths:
         assert_refuses(program, "link", why=NO_FILE)
         os.unlink("link")
 
-    @pytest.mark.fault("a working directory that was removed")
+    @pytest.mark.fault(
+        FaultGroup.PATHS, "a working directory that was removed"
+    )
     @every_unix
     def test_paths_may_lead_nowhere_any_more(self, program: str) -> None:
         run = in_removed_directory(program, "peer")
@@ -152,7 +155,7 @@ class TestPaths:
             ended = running.finish()
         assert_exit_report(ended, rf"{program}: peer: {NO_FILE}\n", out="")
 
-    @pytest.mark.fault("a path of 108 bytes, or to nothing")
+    @pytest.mark.fault(FaultGroup.PATHS, "a path of 108 bytes, or to nothing")
     @every_unix
     @pytest.mark.parametrize(
         ("path", "why"),
@@ -168,7 +171,7 @@ class TestPaths:
     ) -> None:
         assert_refuses(program, path, why=why)
 
-    @pytest.mark.fault("a socket without permission")
+    @pytest.mark.fault(FaultGroup.PATHS, "a socket without permission")
     @every_unix
     def test_paths_must_be_allowed(self, program: str) -> None:
         with peer_of(program) as (_, arguments):
@@ -178,26 +181,26 @@ class TestPaths:
                 ended = running.finish()
         assert_exit_report(ended, rf"{program}: .*Permission denied\n", out="")
 
-    @pytest.mark.fault("a stale socket file")
+    @pytest.mark.fault(FaultGroup.PATHS, "a stale socket file")
     @every_unix
     def test_paths_must_be_in_use(self, program: str) -> None:
         with peer_of(program) as (peer, arguments):
             peer.close()
             assert_refuses(program, *arguments, why=REFUSED)
 
-    @pytest.mark.fault("an ordinary file as path")
+    @pytest.mark.fault(FaultGroup.PATHS, "an ordinary file as path")
     @every_unix
     def test_paths_must_lead_to_a_socket(self, program: str) -> None:
         open("file", "x").close()
         assert_refuses(program, "file", why=REFUSED)
         os.unlink("file")
 
-    @pytest.mark.fault("a directory as path")
+    @pytest.mark.fault(FaultGroup.PATHS, "a directory as path")
     @every_unix
     def test_paths_must_not_lead_to_a_directory(self, program: str) -> None:
         assert_refuses(program, ".", why=REFUSED)
 
-    @pytest.mark.fault("a socket of the other style")
+    @pytest.mark.fault(FaultGroup.PATHS, "a socket of the other style")
     @every_unix
     def test_paths_must_be_of_the_right_style(self, program: str) -> None:
         other = next(
@@ -208,7 +211,7 @@ class TestPaths:
             assert_refuses(program, *arguments, why=why)
 
 
-@pytest.mark.fault("a host that nobody knows")
+@pytest.mark.fault(FaultGroup.HOSTS, "a host that nobody knows")
 @pytest.mark.slow
 class TestHosts:
     @every_inet
@@ -242,13 +245,17 @@ class TestHosts:
         why = "getaddrinfo returns an empty list"  # says create_connection()
         assert_refuses(program, "nobody", "1", why=why, replace=resolver())
 
-    @pytest.mark.fault("a host with IPv6 addresses alone, given by its name")
+    @pytest.mark.fault(
+        FaultGroup.HOSTS, "a host with IPv6 addresses alone, given by its name"
+    )
     @every_udp
     def test_hosts_must_have_an_ipv4_address(self, program: str) -> None:
         why = rf"\[Errno {socket.EAI_ADDRFAMILY}\] .*not supported"
         assert_refuses(program, "sea", "1", why=why, replace=resolver("::1"))
 
-    @pytest.mark.fault("a host with addresses of IPv6 and IPv4")
+    @pytest.mark.fault(
+        FaultGroup.HOSTS, "a host with addresses of IPv6 and IPv4"
+    )
     @every_udp
     @pytest.mark.parametrize("hosts", [("::1", LOOPBACK), (LOOPBACK, "::1")])
     def test_stand_for_an_ipv4_address(
@@ -263,13 +270,13 @@ class TestHosts:
             assert received_by(peer) == message_of(program)
             assert running.finish() == (0, "", "")
 
-    @pytest.mark.fault("IPv6 absent")
+    @pytest.mark.fault(FaultGroup.HOSTS, "IPv6 absent")
     @every_udp
     def test_hosts_of_ipv6_need_ipv6(self, program: str) -> None:
         why = rf"\[Errno {errno.EAFNOSUPPORT}\] no IPv6"
         assert_refuses(program, "::1", "1", why=why, replace=IPV6_ABSENT)
 
-    @pytest.mark.fault("a host with an IPv6 address")
+    @pytest.mark.fault(FaultGroup.HOSTS, "a host with an IPv6 address")
     @needs_ipv6
     @every_inet
     def test_hosts_may_be_the_ipv6_loopback(self, program: str) -> None:
@@ -280,7 +287,9 @@ class TestHosts:
             assert received_by(peer) == message_of(program)
             assert running.finish() == (0, "", "")
 
-    @pytest.mark.fault("a host of whose addresses the first refuses")
+    @pytest.mark.fault(
+        FaultGroup.HOSTS, "a host of whose addresses the first refuses"
+    )
     @needs_ipv6
     @every_client
     @pytest.mark.parametrize("hosts", [("::1", LOOPBACK), (LOOPBACK, "::1")])
@@ -298,7 +307,7 @@ class TestHosts:
             assert received_by(peer) == message_of(program)
             assert running.finish() == (0, "", "")
 
-    @pytest.mark.fault("IPv6 absent")
+    @pytest.mark.fault(FaultGroup.HOSTS, "IPv6 absent")
     @every_inet
     def test_hosts_are_tried_without_ipv6(self, program: str) -> None:
         replace = resolver("::1", LOOPBACK) | IPV6_ABSENT
@@ -321,10 +330,12 @@ class TestHosts:
             )
 
 
-@pytest.mark.fault("a port that is none")
+@pytest.mark.fault(FaultGroup.HOSTS, "a port that is none")
 @pytest.mark.slow
 class TestPorts:
-    @pytest.mark.fault("a port where nobody is: 65535, or one below 1024")
+    @pytest.mark.fault(
+        FaultGroup.HOSTS, "a port where nobody is: 65535, or one below 1024"
+    )
     @every_inet
     @pytest.mark.parametrize("port", ["1", "65535"])
     def test_ports_may_be_privileged_or_65535(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from tests.harness.catalogue import RECEIVERS, SELECTING, SERVERS
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import (
     LOOPBACK,
     STREAM_SERVERS,
@@ -55,7 +56,9 @@ def at_port(port: int) -> dict[str, object]:
     return {"socket.getaddrinfo": find}
 
 
-@pytest.mark.fault("a fixed port of which connections have just ended")
+@pytest.mark.fault(
+    FaultGroup.HOSTS, "a fixed port of which connections have just ended"
+)
 @pytest.mark.parametrize("program", INET)
 def test_may_have_its_port_again_at_once(program: str) -> None:
     """The side that ends a connection first keeps it in TIME_WAIT."""
@@ -71,7 +74,7 @@ def test_may_have_its_port_again_at_once(program: str) -> None:
                 assert client.recv(1) == b""
 
 
-@pytest.mark.fault("the port of a live server")
+@pytest.mark.fault(FaultGroup.HOSTS, "the port of a live server")
 @pytest.mark.parametrize("program", INET)
 def test_does_not_take_a_port_from_another(program: str) -> None:
     with RunningProgram(program) as one:
@@ -114,7 +117,10 @@ def test_writes_once_for_each_read(program: str) -> None:
         assert running.interrupt() == (-signal.SIGINT, "", "")
 
 
-@pytest.mark.fault("output that nobody reads any more, in the middle")
+@pytest.mark.fault(
+    FaultGroup.STANDARD_STREAMS,
+    "output that nobody reads any more, in the middle",
+)
 @pytest.mark.parametrize("program", RECEIVERS)
 def test_names_what_failed_when_nobody_reads(program: str) -> None:
     """Neither the host nor the path is to blame."""

@@ -44,8 +44,6 @@ MENDED = [
 # What a page has of the theme, with something of each fix.
 BODY = "".join(f"<p>{fix.text}</p>" for fix in FIXES if not fix.each) + (
     '<div class="highlight"><pre></pre></div>'
-    '<div class="table-wrapper fault-matrix">'
-    '<table class="fault-matrix x"></table></div>'
     '<p class="caption" role="heading"></p><pre tabindex="0"></pre>'
 )
 

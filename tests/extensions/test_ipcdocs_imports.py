@@ -21,6 +21,7 @@ WITHOUT_SPHINX = [
     "ipcdocs.recording.model",
     "ipcdocs.recording.prose",
     "ipcdocs.transcript.syntax",
+    "ipcdocs.verification.kept_results",
     "ipcdocs.verification.results_file",
 ]
 

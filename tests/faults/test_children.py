@@ -24,6 +24,7 @@ from tests.harness.catalogue import (
     own_arguments,
     source,
 )
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.process_states import source_line
 from tests.harness.running import (
     STDIN,
@@ -89,7 +90,7 @@ def at_most(times: int) -> Callable[[], int]:
     return fork_or_fail
 
 
-@pytest.mark.fault("no room for another process")
+@pytest.mark.fault(FaultGroup.CHILDREN, "no room for another process")
 @pytest.mark.parametrize("program", FORKING)
 def test_reports_that_there_is_no_room_for_a_child(program: str) -> None:
     for children in count():
@@ -121,7 +122,7 @@ def test_reports_that_a_signal_ended_a_child(
         assert_exit_report(ended, stderr)
 
 
-@pytest.mark.fault("SIGTERM at the moment of the fork")
+@pytest.mark.fault(FaultGroup.CHILDREN, "SIGTERM at the moment of the fork")
 @pytest.mark.parametrize("program", FORKING)
 def test_a_child_that_nobody_knows_ends_by_itself(program: str) -> None:
     def fork_and_be_terminated() -> int:
@@ -136,7 +137,7 @@ def test_a_child_that_nobody_knows_ends_by_itself(program: str) -> None:
     assert ended.status == -signal.SIGTERM
 
 
-@pytest.mark.fault("output unwritten at the fork")
+@pytest.mark.fault(FaultGroup.CHILDREN, "output unwritten at the fork")
 @pytest.mark.parametrize("program", FORKING)
 def test_output_comes_once(program: str) -> None:
     def begin_and_run() -> None:
@@ -170,7 +171,7 @@ def stderr_of_child(program: str, what: str = "") -> str:
     return rf"{program}: child: .*{what}.*\n"
 
 
-@pytest.mark.fault("a child that fails")
+@pytest.mark.fault(FaultGroup.CHILDREN, "a child that fails")
 @pytest.mark.parametrize("program", WITH_CHANNELS)
 def test_reports_that_a_child_failed(program: str) -> None:
     def lose_every_channel() -> None:
@@ -187,7 +188,7 @@ def test_reports_that_a_child_failed(program: str) -> None:
     assert_exit_report(ended, stderr, status=status)
 
 
-@pytest.mark.fault("a mistake in a child's code")
+@pytest.mark.fault(FaultGroup.CHILDREN, "a mistake in a child's code")
 @pytest.mark.parametrize("program", FORKING)
 def test_reports_any_exception_of_a_child(program: str) -> None:
     """It comes at each line of the child's ``try``."""
@@ -235,7 +236,9 @@ def lines_of_child(program: str) -> list[int]:
     return lines
 
 
-@pytest.mark.fault("a process id that another process may have by now")
+@pytest.mark.fault(
+    FaultGroup.CHILDREN, "a process id that another process may have by now"
+)
 @pytest.mark.parametrize("program", EXECUTING)
 def test_signals_nobody_for_whom_it_has_waited(program: str) -> None:
     """test_signals.py sees to it at each line of each program."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.harness.catalogue import PROGRAMS, source
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import (
     DATAGRAM_RECEIVERS,
     address_in,
@@ -68,7 +69,7 @@ def lossy(percent: int) -> dict[str, Callable[..., None]]:
 
 
 class TestReceivers:
-    @fault("a burst that overflows the receive buffer")
+    @fault(FaultGroup.DATAGRAMS, "a burst that overflows the receive buffer")
     @every_receiver
     def test_takes_the_first_of_a_burst(self, program: str) -> None:
         with (
@@ -87,7 +88,7 @@ class TestReceivers:
             assert running.finish() == (0, "-->0\n", "")
 
     @needs_bpf
-    @fault("the loss of 30 % of the datagrams")
+    @fault(FaultGroup.DATAGRAMS, "the loss of 30 % of the datagrams")
     @every_receiver
     def test_survives_the_loss_of_some_datagrams(self, program: str) -> None:
         with RunningProgram(program, replace=lossy(30)) as running:
@@ -99,7 +100,7 @@ class TestReceivers:
             assert running.finish() == (0, "-->calm\n", "")
 
     @needs_bpf
-    @fault("the loss of all datagrams")
+    @fault(FaultGroup.DATAGRAMS, "the loss of all datagrams")
     @every_receiver
     def test_waits_through_the_loss_of_all_datagrams(
         self, program: str
@@ -111,7 +112,7 @@ class TestReceivers:
                         client.send(b"lost")
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
-    @fault("a sender without a name")
+    @fault(FaultGroup.DATAGRAMS, "a sender without a name")
     @every_receiver
     def test_shows_what_an_unnamed_sender_sends(self, program: str) -> None:
         with RunningProgram(program) as running:
@@ -125,7 +126,7 @@ class TestReceivers:
 
 class TestAsking:
     @needs_bpf
-    @fault("the loss of 30 % of the datagrams")
+    @fault(FaultGroup.DATAGRAMS, "the loss of 30 % of the datagrams")
     @every_requester
     def test_asking_despite_loss_of_some(self, program: str) -> None:
         replace = lossy(30) | {"TRIES": 200, "TIMEOUT": 0.02}
@@ -135,7 +136,7 @@ class TestAsking:
         assert out.endswith("-->Half a league onward\n")
 
     @needs_bpf
-    @fault("the loss of all datagrams")
+    @fault(FaultGroup.DATAGRAMS, "the loss of all datagrams")
     @every_requester
     def test_asking_despite_loss_of_all(self, program: str) -> None:
         replace = lossy(100) | {"TRIES": 2, "TIMEOUT": 0.02}

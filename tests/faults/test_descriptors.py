@@ -29,6 +29,7 @@ from tests.harness.catalogue import (
     STANDALONE,
     own_arguments,
 )
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import (
     DATAGRAM_RECEIVERS,
     client_of,
@@ -120,7 +121,10 @@ def without_times(output: str) -> str:
 
 @pytest.mark.parametrize("number", range(3), ids=STREAMS)
 class TestClosedAtStart:
-    @fault("standard input, output or error closed at start")
+    @fault(
+        FaultGroup.STANDARD_STREAMS,
+        "standard input, output or error closed at start",
+    )
     @pytest.mark.parametrize("program", STANDALONE + SENDERS)
     def test_finishes_with_a_stream_closed(
         self, program: str, number: int
@@ -142,7 +146,10 @@ class TestClosedAtStart:
             ended = ended._replace(out=without_times(ended.out))
             assert ended == (0, usual, "")
 
-    @fault("standard input, output or error closed at start")
+    @fault(
+        FaultGroup.STANDARD_STREAMS,
+        "standard input, output or error closed at start",
+    )
     @pytest.mark.parametrize("program", SERVERS)
     def test_waits_for_a_peer_with_a_stream_closed(
         self, program: str, number: int
@@ -225,7 +232,7 @@ class TestUselessOutput:
     @pytest.mark.skipif(
         not os.path.exists("/dev/full"), reason="needs /dev/full"
     )
-    @fault("output to a full device")
+    @fault(FaultGroup.STANDARD_STREAMS, "output to a full device")
     def test_reports_output_to_a_full_device(self, program: str) -> None:
         with open("/dev/full", "wb") as full:
             ended = self.ended(program, full.fileno())
@@ -235,8 +242,8 @@ class TestUselessOutput:
             why = r"Errno 28\] No space left on device"
             self.assert_reports_output_error(program, ended, why)
 
-    @fault("output that nobody reads any more")
-    @fault("SIGPIPE at its default, and ignored")
+    @fault(FaultGroup.STANDARD_STREAMS, "output that nobody reads any more")
+    @fault(FaultGroup.STANDARD_STREAMS, "SIGPIPE at its default, and ignored")
     @pytest.mark.parametrize("ignored", [False, True])
     def test_reports_output_to_a_closed_pipe(
         self, program: str, *, ignored: bool
@@ -265,7 +272,7 @@ def run_with_few(few: int, main: Callable[[], object]) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, limit)
 
 
-@fault("no free descriptor, early or late")
+@fault(FaultGroup.DESCRIPTORS, "no free descriptor, early or late")
 @pytest.mark.parametrize("program", STANDALONE)
 def test_reports_that_no_descriptor_is_free(
     program: str, record_property: Callable[[str, object], None]
@@ -295,7 +302,7 @@ def test_reports_that_no_descriptor_is_free(
         record_property("instead", "skeleton")
 
 
-@fault("descriptors beyond 1023")
+@fault(FaultGroup.DESCRIPTORS, "descriptors beyond 1023")
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_works_with_descriptors_beyond_1023(program: str) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

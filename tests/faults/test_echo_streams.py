@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.harness.catalogue import ECHO_SERVERS
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.obstacles import (
     BACKLOG,
     FLOOD,
@@ -69,7 +70,7 @@ def taken(client: socket.socket, size: int) -> bytes:
     return data
 
 
-@fault("one byte at a time")
+@fault(FaultGroup.CONTENT, "one byte at a time")
 @every_server
 def test_one_byte_at_a_time(program: str) -> None:
     with serving(program) as (_, first), client_of(program, first) as client:
@@ -79,7 +80,7 @@ def test_one_byte_at_a_time(program: str) -> None:
         assert taken(client, len(TEXT)) == TEXT.encode()
 
 
-@fault("a message cut in two, at every place")
+@fault(FaultGroup.CONTENT, "a message cut in two, at every place")
 @every_server
 def test_message_cut_at_every_place(program: str) -> None:
     with serving(program) as (_, first):
@@ -89,14 +90,14 @@ def test_message_cut_at_every_place(program: str) -> None:
                 assert_echoed(client, TEXT[place:].encode() + b"\0")
 
 
-@fault("control characters, and bytes that are not UTF-8")
+@fault(FaultGroup.CONTENT, "control characters, and bytes that are not UTF-8")
 @every_server
 def test_echoes_any_byte(program: str) -> None:
     with serving(program) as (_, first), client_of(program, first) as client:
         assert_echoed(client, bytes(range(256)))
 
 
-@fault("a peer that closes one direction and waits")
+@fault(FaultGroup.STREAM_PEERS, "a peer that closes one direction and waits")
 @every_server
 def test_answers_a_half_closed_connection(program: str) -> None:
     with serving(program) as (_, first), client_of(program, first) as client:
@@ -105,7 +106,7 @@ def test_answers_a_half_closed_connection(program: str) -> None:
         assert taken(client, 4) == b"one"
 
 
-@fault("a peer that is gone before it is accepted")
+@fault(FaultGroup.STREAM_PEERS, "a peer that is gone before it is accepted")
 @every_server
 def test_survives_a_reset_before_accept(program: str) -> None:
     with serving(program) as (running, first):
@@ -114,7 +115,7 @@ def test_survives_a_reset_before_accept(program: str) -> None:
         assert "reset by peer" in running.stderr_line()
 
 
-@fault("a reset in the middle of the stream")
+@fault(FaultGroup.STREAM_PEERS, "a reset in the middle of the stream")
 @every_server
 def test_survives_a_reset(program: str) -> None:
     with serving(program) as (running, first):
@@ -125,7 +126,7 @@ def test_survives_a_reset(program: str) -> None:
         assert running.stderr_line().startswith(stderr)
 
 
-@fault("a silent peer beside one that talks")
+@fault(FaultGroup.STREAM_PEERS, "a silent peer beside one that talks")
 @every_server
 def test_a_silent_peer_holds_up_nobody(program: str) -> None:
     with (
@@ -137,7 +138,7 @@ def test_a_silent_peer_holds_up_nobody(program: str) -> None:
         assert_idle(running.pid)
 
 
-@fault("a peer that sends and does not read")
+@fault(FaultGroup.STREAM_PEERS, "a peer that sends and does not read")
 @every_server
 def test_a_peer_that_does_not_read_holds_up_nobody(program: str) -> None:
     """test_inet_stream_echo.py has more of these."""
@@ -160,7 +161,7 @@ def test_a_peer_that_does_not_read_holds_up_nobody(program: str) -> None:
         assert taken(deaf, sent + 1) == bytes(sent)
 
 
-@fault("200 peers at once")
+@fault(FaultGroup.STREAM_PEERS, "200 peers at once")
 @every_server
 def test_serves_many_peers_at_once(program: str) -> None:
     together = threading.Barrier(MANY, timeout=DEADLINE)
@@ -190,7 +191,7 @@ def test_serves_many_peers_at_once(program: str) -> None:
         assert not together.broken
 
 
-@fault("200 peers one after another")
+@fault(FaultGroup.STREAM_PEERS, "200 peers one after another")
 @every_server
 def test_serves_many_peers_one_after_another(program: str) -> None:
     with serving(program) as (_, first):
@@ -199,7 +200,10 @@ def test_serves_many_peers_one_after_another(program: str) -> None:
                 assert_echoed(client, str(number).encode())
 
 
-@fault("a flood of 100 MB, and a slow reader of the output")
+@fault(
+    FaultGroup.STREAM_PEERS,
+    "a flood of 100 MB, and a slow reader of the output",
+)
 @every_server
 def test_server_echoes_all_of_a_flood(program: str) -> None:
     """The reader begins when all wait for it."""
@@ -225,7 +229,7 @@ def test_server_echoes_all_of_a_flood(program: str) -> None:
         assert digest.digest() == expected.digest()
 
 
-@fault("a peer killed in the middle of a message")
+@fault(FaultGroup.STREAM_PEERS, "a peer killed in the middle of a message")
 @every_server
 def test_survives_that_a_peer_is_killed(program: str) -> None:
     def say_half_and_die() -> None:
@@ -240,7 +244,7 @@ def test_survives_that_a_peer_is_killed(program: str) -> None:
         assert peer.finish().status == -signal.SIGKILL
 
 
-@fault("a full queue of requests")
+@fault(FaultGroup.STREAM_PEERS, "a full queue of requests")
 @every_server
 def test_a_full_backlog_keeps_peers_waiting(program: str) -> None:
     def come_too_late() -> None:
@@ -264,7 +268,7 @@ def test_a_full_backlog_keeps_peers_waiting(program: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit(2)")
-@fault("no free descriptor for accept")
+@fault(FaultGroup.DESCRIPTORS, "no free descriptor for accept")
 @every_server
 def test_waits_for_a_free_descriptor(program: str) -> None:
     with (

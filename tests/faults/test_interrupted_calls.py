@@ -25,6 +25,7 @@ from tests.harness.catalogue import (
     calls_of,
     own_arguments,
 )
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import (
     STREAM_CLIENTS,
     STREAM_SERVERS,
@@ -230,7 +231,9 @@ def assert_nothing_happened(program: str, ended: ExitReport) -> None:
     assert (ended.status, ended.err) == (status, "")
 
 
-@pytest.mark.fault("a timer's signal every millisecond")
+@pytest.mark.fault(
+    FaultGroup.INTERRUPTED_CALLS, "a timer's signal every millisecond"
+)
 @every_program
 def test_timer_interrupts_a_waiting_call(program: str) -> None:
     with contextlib.closing(Timer()) as timer:
@@ -261,7 +264,9 @@ def test_connecting_in_the_unix_domain() -> None:
     assert_exit_report(ended, rf"{program}: peer: .*{why}\n", out="")
 
 
-@pytest.mark.fault("every second call interrupted")
+@pytest.mark.fault(
+    FaultGroup.INTERRUPTED_CALLS, "every second call interrupted"
+)
 @every_program
 def test_every_call_may_be_interrupted(program: str) -> None:
     try:

@@ -25,6 +25,7 @@ from tests.harness.catalogue import (
     PROGRAMS,
     source,
 )
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.process_states import source_line
 from tests.harness.running import ExitReport, abbreviated, signal_name
 from tests.harness.signal_injection.checkpoints import (
@@ -66,7 +67,9 @@ pytestmark = [
 ]
 
 
-@pytest.mark.fault("^C, SIGTERM, SIGHUP or SIGQUIT at any line")
+@pytest.mark.fault(
+    FaultGroup.SIGNALS, "^C, SIGTERM, SIGHUP or SIGQUIT at any line"
+)
 @pytest.mark.parametrize(("program", "numbers"), CASES)
 def test_dies_of_a_signal_at_every_line(
     program: str, numbers: tuple[int, ...]
@@ -80,7 +83,9 @@ def test_dies_of_a_signal_at_every_line(
         report(lines_not_reached(program, reached))
 
 
-@pytest.mark.fault("^C, SIGTERM, SIGHUP or SIGQUIT at any line of a child")
+@pytest.mark.fault(
+    FaultGroup.SIGNALS, "^C, SIGTERM, SIGHUP or SIGQUIT at any line of a child"
+)
 @pytest.mark.parametrize("program", FORKING)
 def test_dies_of_a_signal_at_every_line_of_a_child(program: str) -> None:
     reached = reach_checkpoints(program, child=True)
@@ -93,13 +98,17 @@ def test_dies_of_a_signal_at_every_line_of_a_child(program: str) -> None:
     )
 
 
-@pytest.mark.fault("a child killed before, during and after its message")
+@pytest.mark.fault(
+    FaultGroup.CHILDREN, "a child killed before, during and after its message"
+)
 @pytest.mark.parametrize("program", FORKING)
 def test_reports_a_child_killed_at_any_line(program: str) -> None:
     report(failures_of(program, kills_at(program, child=True)))
 
 
-@pytest.mark.fault("a parent killed before its child ends")
+@pytest.mark.fault(
+    FaultGroup.CHILDREN, "a parent killed before its child ends"
+)
 @pytest.mark.parametrize("program", FORKING)
 def test_children_end_when_the_parent_is_killed_at_any_line(
     program: str,

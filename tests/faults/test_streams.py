@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.harness.catalogue import ROOT, SELECTING
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.obstacles import (
     BACKLOG,
     FLOOD,
@@ -71,7 +72,7 @@ def line_beginning(running: RunningProgram, start: str) -> str:
 
 
 class TestServers:
-    @fault("one byte at a time")
+    @fault(FaultGroup.CONTENT, "one byte at a time")
     @every_server
     def test_one_byte_at_a_time(self, program: str) -> None:
         with RunningProgram(program) as running:
@@ -83,7 +84,7 @@ class TestServers:
             send_to(program, first)
             stop_server(program, running, first)
 
-    @fault("a message cut in two, at every place")
+    @fault(FaultGroup.CONTENT, "a message cut in two, at every place")
     @every_server
     def test_message_cut_at_every_place(self, program: str) -> None:
         with RunningProgram(program) as running:
@@ -98,7 +99,9 @@ class TestServers:
             send_to(program, first)
             stop_server(program, running, first)
 
-    @fault("a peer that is gone before it is accepted")
+    @fault(
+        FaultGroup.STREAM_PEERS, "a peer that is gone before it is accepted"
+    )
     @every_server
     def test_survives_a_reset_before_accept(self, program: str) -> None:
         with RunningProgram(program) as running:
@@ -112,7 +115,7 @@ class TestServers:
             send_to(program, first)
             stop_server(program, running, first)
 
-    @fault("a silent peer beside one that talks")
+    @fault(FaultGroup.STREAM_PEERS, "a silent peer beside one that talks")
     @every_server
     def test_waits_for_a_silent_peer(
         self, program: str, record_property: Callable[[str, object], None]
@@ -130,7 +133,7 @@ class TestServers:
                 assert running.line() == "-->one"
                 stop_server(program, running, first)
 
-    @fault("200 peers at once")
+    @fault(FaultGroup.STREAM_PEERS, "200 peers at once")
     @every_server
     def test_serves_many_peers_at_once(self, program: str) -> None:
         together = threading.Barrier(MANY, timeout=DEADLINE)
@@ -164,7 +167,7 @@ class TestServers:
             send_to(program, first)
             stop_server(program, running, first)
 
-    @fault("200 peers one after another")
+    @fault(FaultGroup.STREAM_PEERS, "200 peers one after another")
     @every_server
     def test_serves_many_peers_one_after_another(self, program: str) -> None:
         with RunningProgram(program) as running:
@@ -175,7 +178,10 @@ class TestServers:
             send_to(program, first)
             stop_server(program, running, first)
 
-    @fault("a flood of 100 MB, and a slow reader of the output")
+    @fault(
+        FaultGroup.STREAM_PEERS,
+        "a flood of 100 MB, and a slow reader of the output",
+    )
     @every_server
     def test_server_shows_all_of_a_flood(self, program: str) -> None:
         piece = (TEXT * 2000).encode()[:100_000]
@@ -201,7 +207,7 @@ class TestServers:
             send_to(program, first)
             stop_server(program, running, first)
 
-    @fault("a peer killed in the middle of a message")
+    @fault(FaultGroup.STREAM_PEERS, "a peer killed in the middle of a message")
     @every_server
     def test_survives_that_a_peer_is_killed(self, program: str) -> None:
         def say_half_and_die() -> None:
@@ -217,7 +223,7 @@ class TestServers:
             send_to(program, first)
             stop_server(program, running, first)
 
-    @fault("a full queue of requests")
+    @fault(FaultGroup.STREAM_PEERS, "a full queue of requests")
     @every_server
     def test_a_full_backlog_keeps_peers_waiting(self, program: str) -> None:
         def come_too_late() -> None:
@@ -244,7 +250,7 @@ class TestServers:
             stop_server(program, running, first)
 
     @pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit(2)")
-    @fault("no free descriptor for accept")
+    @fault(FaultGroup.DESCRIPTORS, "no free descriptor for accept")
     @every_server
     def test_waits_for_a_free_descriptor(self, program: str) -> None:
         module: Any = importlib.import_module(f"ipc_examples.{program}")
@@ -282,7 +288,7 @@ def assert_reports_the_end(
 
 
 class TestClients:
-    @fault("a slow reader with full buffers")
+    @fault(FaultGroup.STREAM_PEERS, "a slow reader with full buffers")
     @every_client
     def test_sends_all_to_a_slow_reader(self, program: str) -> None:
         message = TEXT.encode() * 100_000
@@ -298,7 +304,7 @@ class TestClients:
                     assert stream.read() == message
             assert running.finish() == (0, "", "")
 
-    @fault("a peer that breaks off")
+    @fault(FaultGroup.STREAM_PEERS, "a peer that breaks off")
     @every_client
     def test_reports_that_the_peer_broke_off(self, program: str) -> None:
         message = TEXT.encode() * 100_000
@@ -310,7 +316,7 @@ class TestClients:
         ):
             assert_reports_the_end(program, running, peer)
 
-    @fault("SIGPIPE at its default, and ignored")
+    @fault(FaultGroup.STREAM_PEERS, "SIGPIPE at its default, and ignored")
     @every_client
     @pytest.mark.parametrize("inherited", [signal.SIG_DFL, signal.SIG_IGN])
     def test_reports_a_closed_connection_whatever_sigpipe_does(
@@ -333,7 +339,7 @@ class TestClients:
         ):
             assert_reports_the_end(program, running, peer)
 
-    @fault("a full queue of requests")
+    @fault(FaultGroup.STREAM_PEERS, "a full queue of requests")
     @every_client
     def test_waits_in_a_full_backlog(self, program: str) -> None:
         with (

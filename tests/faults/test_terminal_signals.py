@@ -28,6 +28,7 @@ from tests.harness.catalogue import (
     own_arguments,
     source,
 )
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.process_states import STATES, STORIES, members
 from tests.harness.running import (
     DEADLINE,
@@ -160,7 +161,7 @@ def await_waiting(program: str, terminal: Terminal) -> None:
         wait_until_blocked(pid)
 
 
-@fault("^C in a shell's loop")
+@fault(FaultGroup.TERMINAL, "^C in a shell's loop")
 @needs_bash
 @pytest.mark.parametrize("program", WAITING)
 def test_one_control_c_ends_a_loop(program: str) -> None:
@@ -198,7 +199,7 @@ def assert_left_nothing() -> None:
         pytest.fail(f"left behind: {', '.join(left)}")
 
 
-@fault("its terminal is closed")
+@fault(FaultGroup.TERMINAL, "its terminal is closed")
 @pytest.mark.parametrize("program", WITH_A_FILE)
 def test_closing_its_terminal_leaves_no_file(program: str) -> None:
     with Terminal(*command_of(program)) as terminal:
@@ -208,7 +209,7 @@ def test_closing_its_terminal_leaves_no_file(program: str) -> None:
         assert_left_nothing()
 
 
-@fault("its terminal is closed")
+@fault(FaultGroup.TERMINAL, "its terminal is closed")
 @needs_bash
 @pytest.mark.parametrize("keys", ["", "\x1a"], ids=["at work", "after ^Z"])
 @pytest.mark.parametrize("program", WITH_A_FILE)
@@ -226,7 +227,7 @@ def test_closing_its_shells_terminal_leaves_no_file(
         assert_left_nothing()
 
 
-@fault("^C or ^\\ while it waits")
+@fault(FaultGroup.TERMINAL, "^C or ^\\ while it waits")
 @pytest.mark.parametrize("keys", ["\x03", "\x1c"], ids=["^C", "^backslash"])
 @pytest.mark.parametrize("program", WAITING)
 def test_keys_end_all_its_processes(program: str, keys: str) -> None:

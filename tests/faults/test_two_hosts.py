@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from tests.harness.catalogue import ECHO_SERVERS, RECEIVERS, SENDERS
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import message_of, socket_type_of
 from tests.harness.running import (
     DEADLINE,
@@ -150,6 +151,15 @@ def networks() -> Iterator[tuple[Network, Network]]:
         yield here, there
 
 
+@pytest.fixture(autouse=True)
+def tell_who_sends(
+    program: str, record_property: Callable[[str, object], None]
+) -> None:
+    """A receiver's result is one of its sender, too."""
+    if program in INET:
+        record_property("peer", sender_to(program))
+
+
 pytestmark = [
     pytest.mark.root,
     pytest.mark.slow,
@@ -185,7 +195,7 @@ def serve_next(
         assert receiver.interrupt() == (-signal.SIGINT, "", "")
 
 
-@pytest.mark.fault("a peer on another host")
+@pytest.mark.fault(FaultGroup.LINK, "a peer on another host")
 @every(INET)
 def test_a_message_goes_to_another_host(
     networks: Networks, program: str
@@ -195,7 +205,9 @@ def test_a_message_goes_to_another_host(
     serve_next(here, program, receiver, port)
 
 
-@pytest.mark.fault("a link-local address, where there are two links")
+@pytest.mark.fault(
+    FaultGroup.LINK, "a link-local address, where there are two links"
+)
 @every(INET)
 def test_a_link_local_address_names_its_link(
     networks: Networks, program: str
@@ -211,7 +223,7 @@ def test_a_link_local_address_names_its_link(
     serve_next(here, program, receiver, port, host)
 
 
-@pytest.mark.fault("a host that is not there")
+@pytest.mark.fault(FaultGroup.LINK, "a host that is not there")
 @every(INET)
 def test_reports_that_there_is_no_route(
     networks: Networks, program: str
@@ -225,7 +237,7 @@ def test_reports_that_there_is_no_route(
     serve_next(here, program, receiver, port)
 
 
-@pytest.mark.fault("a link that is cut for a while")
+@pytest.mark.fault(FaultGroup.LINK, "a link that is cut for a while")
 @every(STREAM_SERVERS)
 def test_link_cut_in_a_stream(networks: Networks, program: str) -> None:
     here, there = networks
@@ -249,7 +261,7 @@ def test_link_cut_in_a_stream(networks: Networks, program: str) -> None:
     serve_next(here, program, receiver, port)
 
 
-@pytest.mark.fault("a link that is cut for a while")
+@pytest.mark.fault(FaultGroup.LINK, "a link that is cut for a while")
 @every(DATAGRAM_RECEIVERS)
 def test_link_cut_before_a_datagram(networks: Networks, program: str) -> None:
     here, there = networks
@@ -288,7 +300,7 @@ def serve_one_more(here: Network, server: RunningProgram, port: str) -> None:
     assert server.interrupt() == (-signal.SIGINT, "", "")
 
 
-@pytest.mark.fault("a peer on another host")
+@pytest.mark.fault(FaultGroup.LINK, "a peer on another host")
 @every(ECHO_SERVERS)
 def test_an_echo_comes_from_another_host(
     networks: Networks, program: str
@@ -297,7 +309,7 @@ def test_an_echo_comes_from_another_host(
     serve_one_more(here, *started(there, program))
 
 
-@pytest.mark.fault("a link that is cut for a while")
+@pytest.mark.fault(FaultGroup.LINK, "a link that is cut for a while")
 @every(ECHO_SERVERS)
 def test_link_cut_in_an_echo(networks: Networks, program: str) -> None:
     here, there = networks

@@ -7,7 +7,6 @@ these alone.
 
 from __future__ import annotations
 
-import inspect
 import platform
 import re
 import time
@@ -18,6 +17,7 @@ import pytest
 
 from ipcdocs.verification import results_file
 from tests.harness.catalogue import PROGRAMS
+from tests.harness.fault_groups import FaultGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Test = dict[str, Any]
 Key = tuple[str, str, str]  # group, fault, program
 SHOWN = ("outcome", "when", "why", "instead")
+TOLD = ("instead", "peer")  # by a test, with record_property()
+GROUPS = [group.value for group in FaultGroup]
 WORST_FIRST = ("failed", "skipped", results_file.NOT_RUN, "passed")
 
 
@@ -41,6 +43,7 @@ class Results:
     ) -> None:
         for item in items:
             self.found[item.nodeid] = {
+                "line": item.location[1] or 0,
                 "programs": sorted(programs_of(item)),
                 "faults": list(keys_of(item)),
             }
@@ -60,7 +63,7 @@ class Results:
             if report.skipped and isinstance(report.longrepr, tuple):
                 test["why"] = report.longrepr[2].removeprefix("Skipped: ")
             for name, value in report.user_properties:
-                if name == "instead":
+                if name in TOLD:
                     test[name] = str(value)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -78,7 +81,7 @@ class Results:
             "digest": results_file.digest(),
             **here,
             "tests": tests,
-            "results": results_of(tests.values()),
+            "results": results_of(tests),
             "programs": counts_of(tests.values()),
         }
         results_file.save(members)
@@ -122,16 +125,24 @@ def file_of(name: str) -> str:
 
 
 def keys_of(item: pytest.Item) -> Iterator[Key]:
-    """Yield which fault of which program a test is about."""
+    """Yield which fault of which program a test is about.
+
+    :raises pytest.UsageError: if a mark does not say it
+    """
     callspec = getattr(item, "callspec", None)
     program = callspec.params.get("program") if callspec else None
     if program is None:
         program = item.path.stem.removeprefix("test_")
-    text = inspect.getdoc(getattr(item, "module", None)) or ""
-    group = text.partition("\n")[0].rstrip(".")
     for mark in item.iter_markers("fault"):
         assert program in PROGRAMS, f"{item.nodeid}: of which program?"
-        yield group, mark.args[0], program
+        match mark.args:
+            case (FaultGroup() as group, str(name)) if name:
+                yield group.value, name, program
+            case _:
+                raise pytest.UsageError(
+                    f"{item.nodeid}: its mark is to be fault(GROUP, NAME),"
+                    f" GROUP one of {FaultGroup.__module__}'s"
+                )
 
 
 def programs_of(item: pytest.Item) -> set[str]:
@@ -154,18 +165,37 @@ def badness(test: Test) -> tuple[int, bool, str]:
     )
 
 
-def results_of(tests: Iterable[Test]) -> list[dict[str, str]]:
+def results_of(tests: dict[str, Test]) -> list[results_file.Result]:
     """Return the worst that came of each fault of each program."""
-    worst: dict[Key, Test] = {}
-    for test in tests:
+    about: dict[Key, list[str]] = defaultdict(list)
+    for name, test in sorted(tests.items(), key=place):
         for group, fault, program in test["faults"]:
-            key = group, fault, program
-            worst[key] = min(worst.get(key, test), test, key=badness)
+            about[group, fault, program].append(name)
     return [
         {"group": group, "fault": fault, "program": program}
-        | {name: test[name] for name in SHOWN if name in test}
-        for (group, fault, program), test in worst.items()
+        | result_of(names, tests)
+        for (group, fault, program), names in sorted(
+            about.items(), key=lambda each: GROUPS.index(each[0][0])
+        )
     ]
+
+
+def place(named: tuple[str, Test]) -> tuple[str, int, str]:
+    """Return what sorts a test as it stands in the folders."""
+    name, test = named
+    return file_of(name), test["line"], name
+
+
+def result_of(names: list[str], tests: dict[str, Test]) -> Test:
+    """Return what came of the tests of one fault of one program."""
+    names = sorted(names, key=lambda name: badness(tests[name]))
+    worst = tests[names[0]]
+    peers = {tests[name]["peer"] for name in names if "peer" in tests[name]}
+    return (
+        {name: worst[name] for name in SHOWN if name in worst}
+        | {"tests": [*dict.fromkeys(n.partition("[")[0] for n in names)]}
+        | ({"peers": sorted(peers)} if peers else {})
+    )
 
 
 def counts_of(tests: Iterable[Test]) -> dict[str, dict[str, int | str]]:
@@ -191,4 +221,5 @@ def describe_system() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {version}",
+        "machine": platform.machine(),
     }

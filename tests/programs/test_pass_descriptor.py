@@ -12,6 +12,7 @@ import pytest
 
 from ipc_examples import pass_descriptor
 from ipc_examples.pass_descriptor import receive_descriptor, send_descriptor
+from tests.harness.fault_groups import FaultGroup
 from tests.harness.running import (
     RunningProgram,
     assert_exit_report,
@@ -121,7 +122,9 @@ def test_a_receiver_that_asks_for_credentials_gets_its_descriptor(
     os.close(received)
 
 
-@pytest.mark.fault("more descriptors in a message than expected")
+@pytest.mark.fault(
+    FaultGroup.DESCRIPTORS, "more descriptors in a message than expected"
+)
 @pytest.mark.parametrize("number", [2, 3, 50, 200])  # some fit, some do not
 def test_more_than_one_is_refused_and_none_is_left_open(
     pair: Pair, number: int
@@ -134,7 +137,9 @@ def test_more_than_one_is_refused_and_none_is_left_open(
     assert descriptors() == before
 
 
-@pytest.mark.fault("more descriptors in a message than expected")
+@pytest.mark.fault(
+    FaultGroup.DESCRIPTORS, "more descriptors in a message than expected"
+)
 def test_the_one_of_two_for_which_there_was_room_is_refused() -> None:
     def receive() -> None:
         one, other = socket.socketpair()
@@ -157,7 +162,7 @@ def test_the_one_of_two_for_which_there_was_room_is_refused() -> None:
         assert running.finish() == (0, out, "")
 
 
-@pytest.mark.fault("no descriptor in the message")
+@pytest.mark.fault(FaultGroup.DESCRIPTORS, "no descriptor in the message")
 def test_a_message_without_a_descriptor_is_refused(pair: Pair) -> None:
     one, other = pair
     one.sendall(b"\0")
@@ -173,7 +178,9 @@ def test_the_end_of_the_stream_is_refused(pair: Pair) -> None:
 
 
 @needs_credentials
-@pytest.mark.fault("something else instead of a descriptor")
+@pytest.mark.fault(
+    FaultGroup.DESCRIPTORS, "something else instead of a descriptor"
+)
 def test_credentials_in_place_of_a_descriptor_are_refused(pair: Pair) -> None:
     one, other = pair
     other.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)

@@ -40,11 +40,6 @@ FIXES = (
         r"<pre(?![^>]* tabindex)",
     ),
     Fix(
-        '<div class="table-wrapper fault-matrix',
-        '<div tabindex="0" class="table-wrapper fault-matrix',
-        r'<table[^>]*[" ]fault-matrix[" ]',
-    ),
-    Fix(
         'class="caption" role="heading"',
         'class="caption" role="heading" aria-level="2"',
         r'<p[^>]*[" ]caption[" ]',

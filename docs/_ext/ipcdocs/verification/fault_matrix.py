@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: 0BSD
 """Shows what the programs withstand: the ``fault-matrix`` directive.
 
-The page has what is in the file of the results (`results_file`) when the page
-is written: at the earliest after the tests that a build runs.
+The page has what is to be shown (`shown_results`) when it is written: at the
+earliest after the tests that a build runs. On the site it is one table, of
+which a narrow screen makes a list; in a book it is a list for each group.
 """
 
 from __future__ import annotations
@@ -14,21 +15,31 @@ from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
-from ipcdocs.verification.results_file import NOT_RUN, load
+from ipcdocs.markup import paragraph
+from ipcdocs.verification import kept_results, shown_results, sources_of_tests
+from ipcdocs.verification.shown_results import is_known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sphinx.application import Sphinx
     from sphinx.util.typing import ExtensionMetadata
+    from sphinx.writers.html5 import HTML5Translator
 
-    from ipcdocs.verification.results_file import Members, Result
+    from ipcdocs.verification.results_file import Result
 
-SIGNS = {"passed": "✓", "failed": "fails", "skipped": "?", NOT_RUN: "?"}
+    Groups = dict[str, dict[str, dict[str, Result]]]
+
+UNKNOWN = "?"
+SIGNS = {"passed": "✓", "failed": "fails"}
 
 
 class fault_matrix(nodes.General, nodes.Element):
     """The place of the matrix."""
+
+
+class group_heading(nodes.Part, nodes.TextElement):
+    """The heading of some rows; it tells how many ``columns`` they have."""
 
 
 class FaultMatrix(SphinxDirective):
@@ -36,6 +47,9 @@ class FaultMatrix(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the place."""
+        if kept_results.FILE.exists():
+            self.env.note_dependency(kept_results.FILE)
+        self.env.metadata[self.env.docname][sources_of_tests.LINKED] = "yes"
         return [fault_matrix()]
 
 
@@ -46,106 +60,172 @@ class FillFaultMatrix(SphinxPostTransform):
 
     def run(self, **_: object) -> None:
         """Replace each place."""
-        paper = self.app.builder.format == "latex"
         for place in list(self.document.findall(fault_matrix)):
-            place.replace_self(list(matrix(load(), paper=paper)))
+            shown = shown_results.load()
+            place.replace_self(
+                [
+                    bullet_list(map(paragraph, shown.sources)),
+                    *self.matrix(shown.results),
+                    *exceptions(shown.results),
+                ]
+                if any(map(is_known, shown.results))
+                else paragraph(NOTHING)
+            )
+
+    def matrix(self, results: list[Result]) -> Iterable[nodes.Node]:
+        """Return the matrix, in the form that suits the builder."""
+        builder = self.env._app.builder  # as Sphinx's own transforms ask
+        if not sources_of_tests.are_written(builder):
+            return lists(groups_of(results))
+        uri = sources_of_tests.uris(builder, self.env.docname, results)
+        return [table(groups_of(results), uri)]
 
 
-def matrix(members: Members, *, paper: bool = False) -> Iterator[nodes.Node]:
-    """Yield the matrix, and the notes to it.
+NOTHING = (
+    "No result is known of the tests and the programs as they are now."
+    " ``nox -s tests`` runs all tests."
+)
+
+
+def groups_of(results: Iterable[Result]) -> Groups:
+    """Return the rows by their groups, without those of which all is unknown.
+
+    A row has results by their programs.
+    """
+    groups: Groups = defaultdict(lambda: defaultdict(dict))
+    known = {
+        (each["group"], each["fault"]) for each in results if is_known(each)
+    }
+    for each in results:
+        if (each["group"], each["fault"]) in known:
+            groups[each["group"]][each["fault"]][each["program"]] = each
+    return groups
+
+
+def programs_of(groups: Groups) -> list[str]:
+    """Return the programs of which something is known."""
+    return sorted(
+        {
+            each["program"]
+            for rows in groups.values()
+            for row in rows.values()
+            for each in row.values()
+            if is_known(each)
+        }
+    )
+
+
+def sign(result: Result) -> str:
+    """Return what stands for a result."""
+    if result.get("instead"):
+        return "no"
+    return SIGNS.get(result["outcome"], UNKNOWN)
+
+
+def exceptions(results: Iterable[Result]) -> Iterator[nodes.Node]:
+    """Yield, in a list, who withstands what a program does not."""
+    texts = [
+        f"{each['fault']}: {each['program']} does not, {each['instead']} does."
+        for each in results
+        if is_known(each) and each.get("instead")
+    ]
+    if texts:
+        yield paragraph("Another program withstands what these do not:")
+        yield bullet_list(map(paragraph, texts))
+
+
+def lists(groups: Groups) -> Iterator[nodes.Node]:
+    """Yield a heading and a list for each group, an item for each fault."""
+    programs = programs_of(groups)
+    for group, rows in groups.items():
+        texts = []
+        for fault, row in rows.items():
+            signs = [f"{p} {sign(row[p])}" for p in programs if p in row]
+            texts.append(f"{fault}: {', '.join(signs)}.")
+        yield nodes.rubric("", group)
+        yield bullet_list(nodes.paragraph("", text) for text in texts)
+
+
+def bullet_list(items: Iterable[nodes.Node]) -> nodes.bullet_list:
+    """Return a list."""
+    return nodes.bullet_list("", *(nodes.list_item("", i) for i in items))
+
+
+def table(groups: Groups, uri: Callable[[Result], str]) -> nodes.table:
+    """Return a table: a row for each fault, a column for each program.
 
     Args:
-        members: those of the file.
-        paper: whether there is no room for a column for each program.
+        groups: the rows.
+        uri: returns where the test of a result can be read.
 
     """
-    results: list[Result] = members.get("results", [])
-    if all(result["outcome"] == NOT_RUN for result in results):
-        yield nodes.paragraph("", "No test was run for this page.")
-        return
-    programs = sorted({result["program"] for result in results})
-    groups: dict[str, dict[str, dict[str, Result]]] = defaultdict(
-        lambda: defaultdict(dict)
-    )
-    for result in results:
-        row = groups[result["group"]][result["fault"]]
-        row[result["program"]] = result
-    notes = list(dict.fromkeys(filter(None, map(note, results))))
+    programs = programs_of(groups)
+    width = 1 + len(programs)
+    columns = [nodes.colspec(colwidth=1, stub=not i) for i in range(width)]
+    head = nodes.thead("", table_row(map(entry, ["Fault", *programs])))
+    bodies = []
     for group, rows in groups.items():
-        columns = [p for p in programs if any(p in r for r in rows.values())]
-        yield nodes.rubric("", group)
-        if paper:
-            yield listing(rows, notes)
-        else:
-            yield table(columns, rows, notes)
-    days = sorted({r["when"] for r in results if r["outcome"] != NOT_RUN})
-    yield nodes.paragraph(
-        "",
-        f"Python {members['python']}, {members['system']}, "
-        f"{' and '.join(dict.fromkeys((days[0], days[-1])))}.",
-    )
-    if notes:
-        items = [nodes.list_item("", nodes.paragraph("", n)) for n in notes]
-        yield nodes.enumerated_list("", *items)
+        bodies.append(nodes.tbody("", table_row([heading(group, width)])))
+        for fault, row in rows.items():
+            cells = [cell(row.get(program), uri) for program in programs]
+            bodies[-1] += table_row([entry(fault), *cells])
+    content = nodes.tgroup("", *columns, head, *bodies, cols=width)
+    return nodes.table("", content, classes=["fault-matrix"])
 
 
-def note(result: Result) -> str:
-    """Return what there is to say of a result."""
-    if result["outcome"] == NOT_RUN:
-        return "Not run for this page: it takes seconds. nox -s tests runs it."
-    if result.get("instead"):
-        return f"{result['program']} cannot, but {result['instead']} can."
-    return f"Not run: {result['why']}." if result.get("why") else ""
-
-
-def listing(
-    rows: dict[str, dict[str, Result]], notes: list[str]
-) -> nodes.bullet_list:
-    """Return a list: an item for each fault, with a sign to each program."""
-    items = []
-    for fault, results in rows.items():
-        signs = [f"{p} {sign(r, notes)}" for p, r in sorted(results.items())]
-        text = f"{fault}: {', '.join(signs)}."
-        items.append(nodes.list_item("", nodes.paragraph("", text)))
-    return nodes.bullet_list("", *items)
-
-
-def table(
-    programs: list[str],
-    rows: dict[str, dict[str, Result]],
-    notes: list[str],
-) -> nodes.table:
-    """Return a table: a row for each fault, a column for each program."""
-    body = nodes.tbody()
-    for fault, results in rows.items():
-        cells = [
-            sign(results[p], notes) if p in results else "" for p in programs
-        ]
-        body += row([fault, *cells])
-    head = nodes.thead("", row(["Fault", *programs]))
-    widths = [nodes.colspec(colwidth=n) for n in (20, *[1] * len(programs))]
-    columns = nodes.tgroup("", *widths, head, body, cols=len(widths))
-    return nodes.table("", columns, classes=["fault-matrix"])
-
-
-def row(texts: Iterable[str]) -> nodes.row:
+def table_row(entries: Iterable[nodes.Node]) -> nodes.row:
     """Return a row of a table."""
-    return nodes.row(
-        "", *(nodes.entry("", nodes.paragraph("", text)) for text in texts)
+    return nodes.row("", *entries)
+
+
+def entry(text: str) -> nodes.entry:
+    """Return a cell that holds a text."""
+    return nodes.entry("", nodes.paragraph("", text))
+
+
+def heading(text: str, columns: int) -> group_heading:
+    """Return the only cell of the row above a group's."""
+    return group_heading("", nodes.Text(text), columns=columns)
+
+
+def cell(result: Result | None, uri: Callable[[Result], str]) -> nodes.entry:
+    """Return the cell of a result: its sign is a link to its test.
+
+    The name of the program, too, is in the link: a narrow screen shows it.
+    """
+    if result is None:
+        return nodes.entry()
+    program = nodes.inline(
+        "", result["program"], classes=["fault-matrix-program"]
     )
+    shown = nodes.inline("", sign(result), classes=["fault-matrix-sign"])
+    link = nodes.reference("", "", program, nodes.Text(" "), shown)
+    link.update_all_atts(
+        {
+            "refuri": uri(result),
+            "reftitle": result["tests"][0],
+            "internal": True,
+        }
+    )
+    return nodes.entry("", nodes.paragraph("", "", link))
 
 
-def sign(result: Result, notes: list[str]) -> str:
-    """Return a sign for a result, with the number of the note to it."""
-    text = note(result)
-    number = f" {notes.index(text) + 1}" if text else ""
-    mark = "no" if result.get("instead") else SIGNS[result["outcome"]]
-    return mark + number
+def visit_heading(self: HTML5Translator, node: group_heading) -> None:
+    """Begin the heading of a group of rows."""
+    attributes = {"scope": "rowgroup", "colspan": node["columns"]}
+    self.body.append(self.starttag(node, "th", "", **attributes))
+
+
+def depart_heading(self: HTML5Translator, _node: group_heading) -> None:
+    """End it."""
+    self.body.append("</th>\n")
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive."""
     app.add_node(fault_matrix)
+    app.add_node(group_heading, html=(visit_heading, depart_heading))
     app.add_directive("fault-matrix", FaultMatrix)
     app.add_post_transform(FillFaultMatrix)
+    app.setup_extension(sources_of_tests.__name__)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

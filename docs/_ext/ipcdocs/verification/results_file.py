@@ -2,22 +2,25 @@
 """The results of the tests, in a file that the pages are made from.
 
 ``tests/harness/results_plugin.py`` writes what came of the tests of programs,
-and of those with the mark ``fault(NAME)``, to
+and of those with the mark ``fault(GROUP, NAME)``, to
 ``docs/_build/test-results.json``:
 
 ``digest``
     of the programs and tests, so that nothing is shown of other ones
-``python``, ``system``
+``python``, ``system``, ``machine``
     where they ran
 ``tests``
-    by the id of a test: the ``programs`` that it runs, the ``faults`` that it
-    is about (each a group, a fault and a program), its ``outcome`` (passed,
-    failed, skipped or not run) when it last ran, ``when`` that was (a day),
-    ``why`` it was skipped, and ``instead``: a program that withstands what
-    this one does not
+    by the id of a test: its ``line``, the ``programs`` that it is about, the
+    ``faults`` that it is about (each a group, a fault and a program), its
+    ``outcome`` (passed, failed, skipped or not run) when it last ran, ``when``
+    that was (a day), ``why`` it was skipped, ``instead``: a program that
+    withstands what this one does not, and ``peer``: another program that took
+    part
 ``results``
     for each ``group``, ``fault`` and ``program`` the worst outcome of a test
-    that is about them, with what else is told of that test
+    that is about them, with what else is told of that test; ``tests``, the ids
+    of all of these without their parameters, the worst first; and ``peers``,
+    if other programs took part. They are in the order of a reader's page
 ``programs``
     for each program, how many tests that run it ``passed`` and ``failed``, and
     ``when`` the first of these ran
@@ -34,7 +37,7 @@ from ipcdocs.project import DOCS, ROOT
 FILE = DOCS / "_build" / "test-results.json"
 NOT_RUN = "not run"
 
-Result = dict[str, str]
+Result = dict[str, Any]
 Members = dict[str, Any]
 
 
