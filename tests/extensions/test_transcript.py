@@ -20,7 +20,6 @@ pytestmark = pytest.mark.slow
 PAGE = "docs/page.md"
 LOOP = "while :; do :; done'\na\n"
 SAMPLE = r"""
-:caption: A listener and its "peer"
 :varying: 41267=\d+
 
 [Terminal 1]
@@ -82,10 +81,8 @@ def test_format() -> None:
 
 def test_options() -> None:
     read = syntax.parse(
-        ':varying: "  1.5=[ 0-9.]{5}" 7=\\d 7-1=\\S+\n:caption: A *b*\n\n'
-        "$ a\nx   1.5 17 7 7-1"
+        ':varying: "  1.5=[ 0-9.]{5}" 7=\\d 7-1=\\S+\n\n$ a\nx   1.5 17 7 7-1'
     )
-    assert read.caption == "A *b*"
     assert read.varying == {"  1.5": "[ 0-9.]{5}", "7": r"\d", "7-1": r"\S+"}
     values = {"  1.5": "12.25", "7": "8", "7-1": "9"}
     assert read.substitute("x   1.5 17 7 7-1", values) == "x 12.25 17 8 9"
@@ -114,16 +111,16 @@ def test_folder() -> None:
         ("$ a\n[B]\n$ b", 11, "no name"),
         ("[A]\n\n[B]\n$ b", 10, "nothing happens"),
         ("[A]\n$ a\n[B]", 12, "nothing happens"),
-        (":lang: c\n$ a", 10, "lang"),
-        (":caption: a\n:caption: b\n$ a", 11, "caption"),
-        (":caption: a\n:folder: nosuch\n$ a", 11, "in nosuch"),
+        (":caption: c\n$ a", 10, "caption: unknown"),
+        (":record: a\n:record: a\n$ a", 11, "record: unknown or twice"),
+        (":record: a\n:folder: nosuch\n$ a", 11, "in nosuch"),
         (":folder: _static\n$ a", 10, "in _static"),
         (":folder: ../tests\n$ a", 10, "folder"),
         (":folder:\n$ a", 10, "folder"),
         (":folder: _ext\n:folder: _ext\n$ a", 11, "twice"),
         (":varying: 1=\\d+\n$ a\nb", 10, "1 does not appear"),
         (":varying: 1=\\d+\n$ a\n11", 10, "1 does not appear"),
-        (":caption: c\n:varying: 1=\\d\n\n$ a 1\n1", 13, "typed before"),
+        (":record: c\n:varying: 1=\\d\n\n$ a 1\n1", 13, "typed before"),
         (":varying: 1=[a\n$ a\n1", 10, "varying"),
         (":varying: 1=a\n$ a\n1", 10, "unlike"),
         (":varying: 1\n$ a\n1", 10, "unlike"),

@@ -3,7 +3,6 @@ r"""The format of transcripts: what one or more terminals show.
 
 ::
 
-    :caption: A receiver and a sender
     :varying: 41267=\d+
 
     [Terminal 1]
@@ -72,7 +71,7 @@ KEYS = ("^C", "^\\", "^D")
 SIGNALS = KEYS[:2]
 HEADER = re.compile(r"\[([A-Z][A-Za-z0-9 ]*)\]")
 OPTION = re.compile(r":(\w+):\s*(.*)")
-OPTIONS = ("caption", "folder", "record", "varying")
+OPTIONS = ("folder", "record", "varying")
 NAME = re.compile(r"[a-z0-9_]*")
 FOLDER = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*")
 RESULTS = "_build/transcripts"
@@ -133,7 +132,6 @@ class Block:
 class Transcript:
     """The blocks of a transcript, in the order in which they happen."""
 
-    caption: str
     varying: Mapping[str, str]
     blocks: Sequence[Block]
     record: str = ""
@@ -193,14 +191,12 @@ def parse(text: str, first: int = 1) -> Transcript:
     """
     lines = list(enumerate(text.removesuffix("\n").split("\n"), first))
     options = _take_options(lines)
-    _, caption = options.get("caption", (first, ""))
     number, record = options.get("record", (first, ""))
     if not NAME.fullmatch(record):
         raise TranscriptError(number, f"option record: {record} is no name")
     of_folder, folder = options.get("folder", (first, ""))
     number, varying = options.get("varying", (first, ""))
     transcript = Transcript(
-        caption,
         _parse_varying(number, varying),
         _parse_blocks(lines),
         record,
