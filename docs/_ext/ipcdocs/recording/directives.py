@@ -252,7 +252,7 @@ class UnfoldFigures(SphinxPostTransform):
     """Where a figure cannot be unfolded or stepped through, it stands open."""
 
     default_priority = 500
-    formats = ("latex", "man", "texinfo", "text")
+    formats = ("latex", "text")
 
     def run(self, **_: object) -> None:
         """Put the parts of figures one below the other.
@@ -330,8 +330,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         recording_diagram,
         html=(_visit_diagram, _nothing),
         latex=(_visit_diagram_latex, _nothing),
-        man=SKIP,
-        texinfo=SKIP,
         text=SKIP,
     )
     app.add_node(recording_prose, html=(_visit_prose, _depart_prose))
@@ -339,8 +337,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         recording_stepper,
         html=(_visit_stepper, _nothing),
         latex=SKIP,
-        man=SKIP,
-        texinfo=SKIP,
         text=SKIP,
     )
     app.add_directive("descriptors", Descriptors)
