@@ -81,7 +81,7 @@ def messages(out: str) -> list[bytes]:
 
 
 def shown(*sent: bytes) -> list[bytes]:
-    """Return what messages() makes of *sent*.
+    """Return *sent* as messages() returns it.
 
     A control character and a byte that is no UTF-8 look alike below 256.
     """
@@ -94,7 +94,7 @@ def messages_of(data: bytes) -> list[bytes]:
 
 
 def said(program: str, data: bytes) -> Said:
-    """Return what makes *program* send *data*, and what it has to show."""
+    """Return names that make *program* send *data*, and the output it owes."""
     text = data.replace(b"\0", b"")  # for those where NUL ends a message
     urgent, lines = data[-1:] or b"!", data.splitlines()
     talk = {"FROM_CHILD": text + b"\0", "FROM_PARENT": text[::-1] + b"\0"}

@@ -19,7 +19,7 @@ BY_EFFECT = {"CODES", "ESCAPES", "STOPPING", "KEYBOARD", "WAITED_FOR"}
 
 
 def said_of(program: str, name: str) -> Any:  # noqa: ANN401
-    """Return what the test of *program* says of it."""
+    """Return a value that the test of *program* gives a name."""
     test = importlib.import_module(f"tests.programs.test_{program}")
     return getattr(test, name, None)
 

@@ -115,7 +115,7 @@ Run = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return what runs a file of tests, and returns what was kept."""
+    """Return a function that runs a file of tests, and returns the results."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # may be outdated
     pytester.makeconftest("""
         from tests.harness.results_plugin import Results

@@ -202,7 +202,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def outline(book: str) -> list[str]:
-    """Return what is in a book, in a line for each part of it."""
+    """Return a line for each part of a book."""
     lines = []
     for *parts, room in TOKEN.findall(book):
         text = " ".join(filter(None, parts))

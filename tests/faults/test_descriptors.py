@@ -81,7 +81,7 @@ def run(command: list[str]) -> None:
 
 
 def told(program: str) -> str:
-    """Return what a program may say of a fault: one line each process."""
+    """Return a pattern for the errors of a program: a line each process."""
     others = "|printf|wc" if program == "pipeline" else ""
     return rf"(({program}{others}): .*\n)*"
 
@@ -192,7 +192,7 @@ class TestUselessOutput:
     def ended(
         self, program: str, stdout: int, *, sigpipe_ignored: bool = False
     ) -> ExitReport:
-        """Return what is left of *program*."""
+        """Return the exit report of *program*."""
         with command_of(program) as command:
             return outcome_of(
                 [sys.executable, "-I", *command],

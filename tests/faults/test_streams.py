@@ -59,7 +59,7 @@ fault = pytest.mark.fault
 
 
 def shown(running: RunningProgram) -> Iterator[str]:
-    """Yield what a server shows of one connection, until that ends."""
+    """Yield the lines that a server shows of one connection."""
     while (line := running.line()) != "Ending connection":
         yield line.removeprefix("-->")
 

@@ -36,13 +36,11 @@ def build(
 ) -> Site:
     """Build a site from pages, or anew from what lies there of them.
 
-    Args:
-        folder: where; its folder ``docs`` gets the pages.
-        pages: texts by the names of their files; ``index.md`` is one.
-        extensions: those to use beside ``myst_parser``.
-        builder: whose output to make.
-        settings: what ``conf.py`` would hold.
-
+    :param folder: where; its folder ``docs`` gets the pages
+    :param pages: texts by the names of their files; ``index.md`` is one
+    :param extensions: those to use beside ``myst_parser``
+    :param builder: whose output to make
+    :param settings: what ``conf.py`` would hold
     """
     source, out, warnings = folder / "docs", folder / builder, io.StringIO()
     for name, text in pages.items():

@@ -181,13 +181,9 @@ def _word(sample: str) -> str:
 def parse(text: str, first: int = 1) -> Transcript:
     """Read a transcript.
 
-    Args:
-        text: the content of the directive, its options included.
-        first: the number on the page of the first line of the text.
-
-    Raises:
-        TranscriptError: the text breaks a rule of the format.
-
+    :param text: the content of the directive, its options included
+    :param first: the number on the page of the first line of the text
+    :raises TranscriptError: the text breaks a rule of the format
     """
     lines = list(enumerate(text.removesuffix("\n").split("\n"), first))
     options = _take_options(lines)
@@ -301,7 +297,7 @@ def _check_order(first: int, transcript: Transcript) -> None:
 
 
 def _fault(line: Line, last: Kind | None, *, silent: bool) -> str:
-    """Say what is wrong with a line, given the one before it."""
+    """Return the fault of a line, given the one before it, or nothing."""
     if line.kind is Kind.PROMPT:
         return "the prompt is there already" if last is Kind.PROMPT else ""
     if line.kind is Kind.COMMAND:
@@ -328,5 +324,5 @@ def _check_samples(number: int, transcript: Transcript) -> None:
 
 
 def result_name(text: str) -> str:
-    """Name the file for the values in the last run of a transcript."""
+    """Return the name of the file with a transcript's last values."""
     return f"{digest(text)}.json"

@@ -54,10 +54,8 @@ class FillFaultMatrix(SphinxPostTransform):
 def matrix(members: Members, *, paper: bool = False) -> Iterator[nodes.Node]:
     """Yield the matrix, and the notes to it.
 
-    Args:
-        members: those of the file.
-        paper: whether there is no room for a column for each program.
-
+    :param members: those of the file
+    :param paper: whether there is no room for a column for each program
     """
     results: list[Result] = members.get("results", [])
     if all(result["outcome"] == NOT_RUN for result in results):
@@ -90,7 +88,7 @@ def matrix(members: Members, *, paper: bool = False) -> Iterator[nodes.Node]:
 
 
 def note(result: Result) -> str:
-    """Return what there is to say of a result."""
+    """Return the note to a result, or nothing."""
     if result["outcome"] == NOT_RUN:
         return "Not run for this page: it takes seconds. nox -s tests runs it."
     if result.get("instead"):
