@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sphinx.application import Sphinx
-from sphinx.util.docutils import docutils_namespace
+from sphinx.testing.util import SphinxTestApp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
@@ -42,8 +40,8 @@ def build(
     :param builder: whose output to make
     :param settings: what ``conf.py`` would hold
     """
-    source, out, warnings = folder / "docs", folder / builder, io.StringIO()
-    for name, text in pages.items():
+    source = folder / "docs"
+    for name, text in ({"conf.py": ""} | {**pages}).items():
         file = source / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
@@ -54,16 +52,9 @@ def build(
         "project": "site",
         "suppress_warnings": ["misc.copy_overwrite"],
     } | settings
-    with docutils_namespace():
-        app = Sphinx(
-            source,
-            None,
-            out,
-            folder / "doctrees",
-            builder,
-            confoverrides=settings,
-            status=None,
-            warning=warnings,
-        )
+    app = SphinxTestApp(builder, source, folder, confoverrides=settings)
+    try:
         app.build()
-    return Site(out, COLOUR.sub("", warnings.getvalue()))
+    finally:
+        app.cleanup()
+    return Site(Path(app.outdir), COLOUR.sub("", app.warning.getvalue()))

@@ -88,6 +88,34 @@ def test_what_a_failed_test_has_not_looked_at_is_told() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("number", "whom"),
+    [
+        (signal.SIGTERM, "the parent"),
+        (signal.SIGINT, "all of its processes"),
+    ],
+)
+def test_all_that_was_done_is_told(number: signal.Signals, whom: str) -> None:
+    def speak_and_wait() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        print("ready", flush=True)
+        print("half a line", end="", flush=True)
+        signal.pause()
+
+    other = {"os.getppid": os.getpid}
+    with RunningProgram(speak_and_wait, "a b", replace=other) as program:
+        assert program.line() == "ready"
+        program.signal(number)
+        ended = program.finish()
+    assert ended == (-number, "half a line", "")
+    assert STORIES[-1] == [
+        "speak_and_wait 'a b' was started, with another os.getppid",
+        "it wrote to standard output: ready",
+        f"{number.name} was sent to {whom}",
+        f"it ended: killed by {number.name}, stdout 'half a line', stderr ''",
+    ]
+
+
 def test_a_traceback_is_on_standard_error() -> None:
     def fail() -> None:
         raise LookupError("a mistake")
