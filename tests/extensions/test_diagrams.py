@@ -10,13 +10,14 @@ from record import recorder
 
 from ipcdocs.recording import diagrams, model
 from ipcdocs.recording.canvas import CHARACTER
+from ipcdocs.recording.model import Process, Recording, Step
 from ipcdocs.recording.prose import Words
 from tests.harness import handmade
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ipcdocs.recording.canvas import Point, Shape
+    from ipcdocs.recording.canvas import Drawing, Point, Shape
 
 # The steps of each process, from 1: it lives (-) or waits (~) between them,
 # and has a bar (|) where it ended.
@@ -291,3 +292,100 @@ def test_tables(moment: str) -> None:
     assert picture.title == moment
     heads = [text.text for text in texts if text.kind == "title"]
     assert heads == [text for text in TABLES[moment] if text in BOXES]
+
+
+# A small run, and where each shape is: its kind, its points, its text.
+SMALL = Recording(
+    "",
+    {},
+    [Process("parent"), Process("child")],
+    ["pipe"],
+    [
+        Step(0, "pipe", 7, table={3: (0, 0), 4: (0, 1)}),
+        Step(0, "fork", 8, child=1),
+        Step(1, "write", 9, 4, (0, 1), data="ab", put=(0, 0)),
+        Step(1, "exit", detail="0", table={3: None, 4: None}),
+        Step(
+            *(0, "read", 10, 3, (0, 0)),
+            data="ab",
+            take=(0, 0),
+            after=[2],
+            waited=True,
+        ),
+    ],
+)
+SMALL_SEQUENCE = """\
+356 x 152
+0 row 0,40 356,40 356,60 0,60
+1 row 0,60 356,60 356,80 0,80
+2 row 0,80 356,80 356,100 0,100
+3 row 0,100 356,100 356,120 0,120
+4 row 0,120 356,120 356,140 0,140
+title 6,14 parent
+faint 12,18 12,50
+life 12,50 12,70
+waits 12,70 12,130
+title 34,34 child
+faint 40,38 40,70
+life 40,70 40,90
+life 40,90 40,110
+life 34,116 46,116
+cause 12,70 40,70
+data 40,90 12,130
+faint 12,50 60,50
+label 68,54   7 pipe() = 3, 4
+faint 12,70 60,70
+label 68,74   8 fork() child
+faint 40,90 60,90
+label 68,94   9 write(4) b'ab'
+faint 40,110 60,110
+label 68,114     exit(0)
+faint 12,130 60,130
+label 68,134  10 read(3) b'ab'
+"""
+SMALL_TABLES = """\
+217 x 134
+box 103.2,27 216,27 216,107 103.2,107
+title 109.2,41 pipe
+label 109.2,61 read end
+faint 103.2,47 216,47
+label 109.2,81   2 bytes wait
+faint 103.2,67 216,67
+label 109.2,101 write end
+faint 103.2,87 216,87
+box 1,1 55.2,1 55.2,61 1,61
+title 7,15 parent
+label 7,35 3 pipe
+faint 1,21 55.2,21
+label 7,55 4 pipe
+faint 1,41 55.2,41
+data 103.2,57 55.2,31
+data 55.2,51 103.2,97
+box 1,73 55.2,73 55.2,133 1,133
+title 7,87 child
+label 7,107 3 pipe
+faint 1,93 55.2,93
+label 7,127 4 pipe
+faint 1,113 55.2,113
+data 103.2,57 55.2,103
+data 55.2,123 103.2,97
+"""
+
+
+def layout(picture: Drawing) -> list[str]:
+    """Return the size of a drawing, and its lines, areas and texts."""
+    lines = [f"{picture.width:g} x {picture.height:g}"]
+    for shape in picture.shapes:
+        if shape.kind not in ("dot", "head"):
+            step = "" if shape.step is None else f"{shape.step} "
+            points = " ".join(f"{x:g},{y:g}" for x, y in shape.points)
+            lines.append(f"{step}{shape.kind} {points} {shape.text}".rstrip())
+    return lines
+
+
+def test_everything_has_its_place() -> None:
+    said = Words(SMALL)
+    assert layout(diagrams.sequence(said)) == SMALL_SEQUENCE.splitlines()
+    moment = SMALL.at("After the write")
+    tables = diagrams.tables(said, moment, "Then")
+    assert layout(tables) == SMALL_TABLES.splitlines()
