@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import os
+import selectors
 import signal
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -11,6 +14,7 @@ import pytest
 
 from tests.harness.catalogue import FILES, FORKING, source
 from tests.harness.running import RunningProgram, main_of
+from tests.harness.signal_injection import scenarios
 from tests.harness.signal_injection.checkpoints import (
     Checkpoint,
     next_descriptor,
@@ -57,6 +61,57 @@ def test_scenarios_are_all_different() -> None:
     for program in FORKING:
         scenarios = [*scenarios_of(program, child=True)]
         assert len({*scenarios}) == len(scenarios) > 1
+
+
+MADE_SCENARIOS = """\
+nothing else happens
+it is given wrong arguments
+each child loses all its descriptors
+each child is killed once its work is done
+os.fork() is interrupted by SIGTERM
+os.fork() fails once
+os.fork() would block once
+os.fork() in a child is interrupted by SIGTERM
+os.fork() in a child would block once
+os.waitpid() is interrupted by SIGTERM
+os.waitpid() in a child is interrupted by SIGTERM
+selector.select() is interrupted by SIGTERM
+selector.select() finds nothing ready once
+selector.select() fails once
+selector.select() would block once
+selector.select() in a child is interrupted by SIGTERM
+selector.select() in a child finds nothing ready once
+selector.select() in a child fails once
+selector.select() in a child would block once
+"""
+
+
+def test_scenarios_are_those_that_a_program_can_come_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = {"os.fork", "os.waitpid", "selector.select", "len", "os.getpid"}
+    for name in "FORKING", "HANDLING", "WITH_ARGUMENTS":
+        monkeypatch.setattr(scenarios, name, ["made"])
+    monkeypatch.setattr(scenarios, "calls_of", lambda _: calls)
+    monkeypatch.setattr(scenarios, "source", lambda p: f"{p} BlockingIOError")
+    found = [str(each) for each in scenarios_of("made", child=False)]
+    assert found == MADE_SCENARIOS.splitlines()
+    in_child = [str(each) for each in scenarios_of("made", child=True)]
+    assert in_child == found[:4] + [s for s in found if "() in a child" in s]
+    monkeypatch.setattr(scenarios, "source", lambda _: "")
+    plain = [str(each) for each in scenarios_of("plain", child=False)]
+    assert plain == [
+        "nothing else happens",
+        "os.fork() fails once",
+        "selector.select() finds nothing ready once",
+        "selector.select() fails once",
+    ]
+
+
+@pytest.mark.parametrize("call", sorted(scenarios.CALLS))
+def test_a_call_that_may_fail_exists(call: str) -> None:
+    owners = (builtins, os, selectors.DefaultSelector, signal, socket)
+    assert any(hasattr(o, call) for o in (*owners, socket.socket))
 
 
 @pytest.mark.parametrize(
