@@ -265,6 +265,28 @@ def test_a_run_on_a_page(tmp_path: Path) -> None:
     assert "stepper.js" in html
 
 
+INCLUDE = """```{literalinclude} ../ipc_examples/one.py
+```
+
+"""
+
+
+@pytest.mark.slow
+def test_the_stepper_finds_the_first_whole_listing(tmp_path: Path) -> None:
+    part = INCLUDE.replace("py\n", "py\n:lines: 1\n")
+    texts = {
+        "index.md": f"# Page\n\n{part}{INCLUDE}Again:\n\n{INCLUDE}",
+        "../ipc_examples/one.py": "first = 1\nsecond = 2\n",
+    }
+    built = small_sites.build(tmp_path, texts, "ipcdocs.recording")
+    assert not built.warnings
+    html = built.read("index.html")
+    assert html.count("listing-one") == 1
+    first = html.index("first")
+    assert first < html.index("listing-one") < html.index("second")
+    assert html.index("second") < html.index("Again:")
+
+
 @pytest.mark.slow
 def test_a_run_on_paper(tmp_path: Path) -> None:
     built = site(tmp_path, "# Page\n\n```{run} made\n```\n", "latex")

@@ -195,3 +195,18 @@ def test_another_end_than_expected_is_told(
 def test_a_status_has_words() -> None:
     assert repr(Status(2)) == "status 2"
     assert repr(Status(-9)) == "killed by SIGKILL"
+
+
+def test_long_output_is_cut() -> None:
+    assert running.shown(b"\xffa") == r"'\\xffa'"
+    assert running.shown("a\nb") == "\n    'a\\n'\n    'b'"
+    line = "a" * 100 + "b" * 101
+    cut = f"'{'a' * 90} ... {'b' * 90}'"
+    assert running.shown(line) == cut
+    assert running.shown(line[1:]) == repr(line[1:])
+    many = running.shown("\n".join("abcdefghijklmnopqrstuv"))
+    lines = many.splitlines()
+    assert (lines[1], lines[10]) == (r"    'a\n'", r"    'j\n'")
+    assert lines[11] == "    ... 2 lines more ..."
+    assert (lines[12], lines[-1]) == (r"    'm\n'", "    'v'")
+    assert len(running.shown("\n" * 20).splitlines()) == 21

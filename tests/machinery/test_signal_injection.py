@@ -25,6 +25,7 @@ from tests.harness.signal_injection.inject import (
     effect_of,
     inject,
     reach_checkpoints,
+    watch_process_ids,
 )
 from tests.harness.signal_injection.scenarios import (
     BASELINE,
@@ -230,3 +231,33 @@ def test_threads_do_not_count_each_others_descriptors() -> None:
     with ThreadPoolExecutor(2) as threads:
         asked = [threads.submit(next_descriptor) for _ in range(4000)]
         assert len({one.result() for one in asked}) == 1
+
+
+def test_a_signal_to_who_was_waited_for_is_told() -> None:
+    def wait_and_kill() -> None:
+        watch_process_ids()
+        child = os.fork()
+        if child == 0:
+            os.read(hold, 1)
+            os._exit(0)
+        os.kill(child, 0)
+        os.waitpid(child, os.WNOHANG)
+        os.kill(child, 0)
+        os.write(release, b".")
+        os.waitpid(child, 0)
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            print(child)
+
+    hold, release = os.pipe()
+    with RunningProgram(wait_and_kill) as running:
+        status, out, err = running.finish()
+    os.close(hold)
+    os.close(release)
+    (told,) = err.splitlines()
+    start = f"process {out.strip()}, which was waited for, is signalled: "
+    assert (status, told.removeprefix(start).partition(".py:")[0]) == (
+        *(0, "test_signal_injection"),
+    )
+    assert told.endswith(": os.kill(child, 0)")
