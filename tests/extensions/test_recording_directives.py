@@ -175,6 +175,12 @@ def test_an_unknown_moment_is_refused(moment: str) -> None:
 
 
 # The machinery's own tests: the pages do not need them to be built.
+CAPTION = "This run, call by call"
+LEGEND = (
+    "A row is a call, after the number of its line in the program. A process "
+    "waits where its line is dotted. An arrow leads to a call from what made "
+    "it possible; data came with it if the arrow is solid."
+)
 FIGURE = """# Page
 
 ```{descriptors} made
@@ -255,7 +261,12 @@ def test_a_run_on_a_page(tmp_path: Path) -> None:
         '<div class="recording recording-run docutils container"'
     )[1:]
     assert run.startswith(' id="run-made">')
-    assert f"<strong>{directives.CAPTION}</strong>" in run
+    assert f"<strong>{CAPTION}</strong>" in run
+    (legend,) = re.findall(
+        r'<p class="recording-legend">(.+?)</p>', run, re.DOTALL
+    )
+    assert " ".join(legend.split()) == LEGEND
+    assert "<summary>The same in words</summary>" in run
     title = "What parent, child and client did, step by step"
     assert f'<title id="run-made-title">{title}</title>' in run
     assert run.partition("</ol>")[0].count("<li>") == len(handmade.STEPS)
@@ -293,7 +304,7 @@ def test_a_run_on_paper(tmp_path: Path) -> None:
     assert not built.warnings
     text = built.read("site.tex")
     assert LOOKS in text
-    (run,) = text.split(directives.CAPTION)[1:]
+    (run,) = text.split(CAPTION)[1:]
     strips = re.findall(
         r"\n\\nopagebreak\n\\noindent \\begin\{tikzpicture\}", run
     )
