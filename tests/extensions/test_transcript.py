@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+from ipcdocs.recording.model import digest
 from ipcdocs.transcript import syntax
 from ipcdocs.transcript.syntax import Kind
-from tests.harness import markdown_blocks, pseudo_terminals, small_sites
+from tests.harness import (
+    handmade,
+    markdown_blocks,
+    pseudo_terminals,
+    small_sites,
+)
 from tests.harness.catalogue import PROGRAMS
 
 # The machinery's own test: the pages do not need it to be built.
@@ -479,3 +486,33 @@ def test_page_with_a_fault_names_its_line(tmp_path: Path) -> None:
     page = "# Page\n\n- List\n\n  ```{transcript}\n\n  $ cat\n  ^C\n  ```"
     _, warnings = build(tmp_path, "html", page)
     assert re.search(r"index\.md:8: .*nothing shows that", warnings)
+
+
+RECORDED = ":record: made\n\n$ cat\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        (RECORDED, ""),
+        (RECORDED.replace("cat", "ls"), "the transcript changed since it was"),
+        (RECORDED.replace("made", "nosuch"), "nosuch.json: No such file"),
+    ],
+)
+def test_the_recorded_run_follows_its_transcript(
+    tmp_path: Path, text: str, warning: str
+) -> None:
+    recording = replace(handmade.RUN, transcript=digest(RECORDED))
+    texts = {
+        "index.md": f"# Page\n\n```{{transcript}}\n{text}```\n",
+        "recordings/made.json": recording.dump(),
+    }
+    site = small_sites.build(
+        tmp_path, texts, "ipcdocs.transcript", "ipcdocs.recording"
+    )
+    assert warning in site.warnings
+    assert ("index.md:3: WARNING" in site.warnings) == bool(warning)
+    html = site.read("index.html")
+    assert ('id="run-made"' in html) == (not warning)
+    if not warning:
+        assert html.index("transcript-screen") < html.index('id="run-made"')
