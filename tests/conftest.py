@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many workers to start: most tests wait most of the time."""
+    """Return the number of workers to start: most tests wait mostly."""
     return 2 * (os.cpu_count() or 1)
 
 
@@ -72,7 +72,7 @@ def pytest_runtest_makereport() -> Generator[
 def pytest_assertrepr_compare(
     op: str, left: object, right: object
 ) -> list[str] | None:
-    """Tell in words how a program ended, and how it should have."""
+    """Return in words how a program ended, and how it should have."""
     came = left if isinstance(left, tuple) else (left,)
     if op != "==" or not any(isinstance(part, Status) for part in came):
         return None

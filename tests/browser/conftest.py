@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many workers to start: these tests never wait."""
+    """Return the number of workers to start: these tests never wait."""
     return os.cpu_count() or 1
 
 
@@ -53,7 +53,7 @@ class Server(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[str]:
-    """Yield where the site is: a URL that ends with a slash."""
+    """Yield the URL of the site, which ends with a slash."""
     handler = functools.partial(Server, directory=str(SITE))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -85,7 +85,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
-    """Yield what opens a page in a new window, with Playwright's options.
+    """Yield a function that opens a page; it takes Playwright's options.
 
     A message on the console, a script's error, a request to another host or
     one that fails makes the test fail.

@@ -56,7 +56,7 @@ def test_copies_a_program(open_page: Open, name: str) -> None:
 
 
 def commands_of(page: str) -> list[str]:
-    """Return what each copy button of a page's transcripts is to copy.
+    """Return the commands that each copy button of a page is to copy.
 
     These are expressions that match: a port, say, is another in each build.
     """

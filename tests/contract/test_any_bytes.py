@@ -87,7 +87,7 @@ def messages(out: str) -> list[bytes]:
 
 
 def as_shown(*sent: bytes) -> list[bytes]:
-    """Return what messages() makes of *sent*.
+    """Return *sent* as messages() returns it.
 
     A control character and a byte that is no UTF-8 look alike below 256.
     """

@@ -72,7 +72,7 @@ every_listener = pytest.mark.parametrize(
 
 
 def first_line(program: str, path: str = "socket") -> str:
-    """Return what a UNIX domain receiver prints first."""
+    """Return the first line of a UNIX domain receiver."""
     name = (
         "socket -->" if program in DATAGRAM_RECEIVERS else "Socket has name "
     )

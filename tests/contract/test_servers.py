@@ -47,7 +47,7 @@ def module_of(program: str) -> Any:  # noqa: ANN401
 
 
 def at_port(port: int) -> dict[str, object]:
-    """Return what makes a program take *port* instead of any."""
+    """Return the replacement that makes a program take *port*, not any."""
     getaddrinfo = socket.getaddrinfo
 
     def find(host: str, _: int, **options: Any) -> object:  # noqa: ANN401

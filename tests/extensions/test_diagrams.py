@@ -6,15 +6,18 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from sphinx.util import texescape
+from record import recorder
 
-from ipcdocs.recording import diagrams
-from ipcdocs.recording.canvas import CHARACTER, Drawing
+from ipcdocs.recording import diagrams, model
+from ipcdocs.recording.canvas import CHARACTER
+from ipcdocs.recording.model import Process, Recording, Step
 from ipcdocs.recording.prose import Words
 from tests.harness import handmade
 
 if TYPE_CHECKING:
-    from ipcdocs.recording.canvas import Point, Shape
+    from collections.abc import Sequence
+
+    from ipcdocs.recording.canvas import Drawing, Point, Shape
 
 # The steps of each process, from 1: it lives (-) or waits (~) between them,
 # and has a bar (|) where it ended.
@@ -84,14 +87,73 @@ LABELS = """\
 """
 SEQUENCE = diagrams.sequence(Words(handmade.RUN))
 NAMES = [process.name for process in handmade.PROCESSES]
+# Of two programs' runs: what is written beside each step, by the processes and
+# without its line, and the arrows.
+RUNS = {
+    "pipe": """\
+parent
+  start
+  pipe() = 3, 4
+  fork() child
+  close(4)
+  read(3) b'Bright star, would I were…
+  read(3) b''
+  close(3)
+  wait() child: 0
+  write(1) b'-->Bright star, would I …
+  exit(0)
+child
+  close(3)
+  write(4) b'Bright star, would I wer…
+  close(4)
+  exit(0)
+cause: parent fork() child > child fork() child
+data: child write(4) b'Bright star, would I wer… > parent read(3) b'Bright \
+star, would I were…
+cause: child close(4) > parent read(3) b''
+cause: child exit(0) > parent wait() child: 0
+""",
+    "peek": """\
+peek
+  start
+  socket(AF_INET) = 3
+  bind(3) port 0
+  listen(3)
+  socket(AF_INET) = 4
+  connect(4) port N
+  accept(3) = 5
+  sendto(4) b'\\x00\\x00\\x00\\x0eHalf a …
+  shutdown(4, SHUT_WR)
+  recvfrom(5) b'\\x00\\x00\\x00\\x0e'
+  write(1) b'14 bytes wait\\n'
+  recvfrom(5) b'\\x00\\x00\\x00\\x0e'
+  recvfrom(5) b'Half a league,'
+  write(1) b'-->Half a league,\\n'
+  recvfrom(5) b'\\x00\\x00\\x00\\x0e'
+  write(1) b'14 bytes wait\\n'
+  recvfrom(5) b'\\x00\\x00\\x00\\x0e'
+  recvfrom(5) b'half a league,'
+  write(1) b'-->half a league,\\n'
+  recvfrom(5) b'\\x00\\x00\\x00\\x1a'
+  write(1) b'26 bytes wait\\n'
+  recvfrom(5) b'\\x00\\x00\\x00\\x1a'
+  recvfrom(5) b'half a league onward …
+  write(1) b'-->half a league onward …
+  recvfrom(5) b''
+  close(5)
+  close(4)
+  close(3)
+  exit(0)
+""",
+}
 
 
-def place(point: Point) -> tuple[str, int]:
+def place(point: Point, names: Sequence[str] = NAMES) -> tuple[str, int]:
     """Return the process and the step that are drawn at a place."""
     process, x = divmod(round(point[0]) - diagrams.MARGIN, diagrams.LANE)
     rows, y = divmod(round(point[1]) - diagrams.ROW // 2, diagrams.ROW)
     assert (x, y) == (0, 0)
-    return NAMES[process], rows - len(NAMES) + 1
+    return names[process], rows - len(names) + 1
 
 
 def drawn(*kinds: str) -> list[Shape]:
@@ -156,6 +218,24 @@ def test_names_stand_above_the_lifelines() -> None:
     assert titles == [("parent", 14), ("child", 34), ("client", 54)]
 
 
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_is_drawn_like_this(name: str) -> None:
+    run = model.load(recorder.RECORDINGS / f"{name}.json")
+    names = [process.name for process in run.processes]
+    shapes = diagrams.sequence(Words(run)).shapes
+    labels = [shape.text[4:] for shape in shapes if shape.kind == "label"]
+    own = dict[str, list[str]]((each, []) for each in names)
+    for step, label in zip(run.steps, labels, strict=True):
+        own[names[step.process]].append(f"  {label}")
+    lines = [line for each in names for line in (each, *own[each])]
+    for shape in shapes:
+        if shape.kind in ("cause", "data"):
+            ends = [place(point, names) for point in shape.points]
+            one, other = (f"{who} {labels[at - 1]}" for who, at in ends)
+            lines.append(f"{shape.kind}: {one} > {other}")
+    assert lines == RUNS[name].splitlines()
+
+
 # The rows of the boxes: those that can be shared first, then the processes'.
 TABLES = {
     "After the child's write": [
@@ -214,47 +294,98 @@ def test_tables_show_who_holds_what(moment: str) -> None:
     assert heads == [text for text in TABLES[moment] if text in BOXES]
 
 
-SMALL = Drawing("<Small>", 32, 16)
-SMALL.line("life", (0, 0), (8, 0), (8, 4))
-SMALL.box("row", (1, 2), (3, 4), step=5)
-SMALL.text("label", (2, 10), "a & b")
-SVG = """\
-<svg viewBox="0 0 32 16" width="2em" style="min-width: 1.7em" role="img" \
-aria-labelledby="small-1" xmlns="http://www.w3.org/2000/svg">
-<title id="small-1">&lt;Small&gt;</title>
-<path class="diagram-life" d="M0 0l8 0l0 4"/>
-<path class="diagram-row" data-step="5" d="M1 2l3 0l0 4l-3 0Z"/>
-<text class="diagram-label" x="2" y="10">a &amp; b</text>
-</svg>
+# A small run, and where each shape is: its kind, its points, its text.
+SMALL = Recording(
+    "",
+    {},
+    [Process("parent"), Process("child")],
+    ["pipe"],
+    [
+        Step(0, "pipe", 7, table={3: (0, 0), 4: (0, 1)}),
+        Step(0, "fork", 8, child=1),
+        Step(1, "write", 9, 4, (0, 1), data="ab", sent_to=(0, 0)),
+        Step(1, "exit", detail="0", table={3: None, 4: None}),
+        Step(
+            *(0, "read", 10, 3, (0, 0)),
+            data="ab",
+            taken_from=(0, 0),
+            causes=[2],
+            blocked=True,
+        ),
+    ],
+)
+SMALL_SEQUENCE = """\
+356 x 152
+0 row 0,40 356,40 356,60 0,60
+1 row 0,60 356,60 356,80 0,80
+2 row 0,80 356,80 356,100 0,100
+3 row 0,100 356,100 356,120 0,120
+4 row 0,120 356,120 356,140 0,140
+title 6,14 parent
+faint 12,18 12,50
+life 12,50 12,70
+waits 12,70 12,130
+title 34,34 child
+faint 40,38 40,70
+life 40,70 40,90
+life 40,90 40,110
+life 34,116 46,116
+cause 12,70 40,70
+data 40,90 12,130
+faint 12,50 60,50
+label 68,54   7 pipe() = 3, 4
+faint 12,70 60,70
+label 68,74   8 fork() child
+faint 40,90 60,90
+label 68,94   9 write(4) b'ab'
+faint 40,110 60,110
+label 68,114     exit(0)
+faint 12,130 60,130
+label 68,134  10 read(3) b'ab'
 """
-TIKZ = r"""\begin{tikzpicture}
-\clip (0,12) rectangle (32,16);
-\draw[life, fill=none] (0,0) -- (8,0) -- (8,4);
-\path[row] (1,2) -- (4,2) -- (4,6) -- (1,6) -- cycle;
-\node[label] at (2,10) {a~\&~b};
-\end{tikzpicture}
+SMALL_TABLES = """\
+217 x 134
+box 103.2,27 216,27 216,107 103.2,107
+title 109.2,41 pipe
+label 109.2,61 read end
+faint 103.2,47 216,47
+label 109.2,81   2 bytes wait
+faint 103.2,67 216,67
+label 109.2,101 write end
+faint 103.2,87 216,87
+box 1,1 55.2,1 55.2,61 1,61
+title 7,15 parent
+label 7,35 3 pipe
+faint 1,21 55.2,21
+label 7,55 4 pipe
+faint 1,41 55.2,41
+data 103.2,57 55.2,31
+data 55.2,51 103.2,97
+box 1,73 55.2,73 55.2,133 1,133
+title 7,87 child
+label 7,107 3 pipe
+faint 1,93 55.2,93
+label 7,127 4 pipe
+faint 1,113 55.2,113
+data 103.2,57 55.2,103
+data 55.2,123 103.2,97
 """
 
 
-def test_a_drawing_as_svg() -> None:
-    assert SMALL.svg("small-1") == SVG
+def layout(picture: Drawing) -> list[str]:
+    """Return the size of a drawing, and its lines, areas and texts."""
+    lines = [f"{picture.width:g} x {picture.height:g}"]
+    for shape in picture.shapes:
+        if shape.kind not in ("dot", "head"):
+            step = "" if shape.step is None else f"{shape.step} "
+            points = " ".join(f"{x:g},{y:g}" for x, y in shape.points)
+            lines.append(f"{step}{shape.kind} {points} {shape.text}".rstrip())
+    return lines
 
 
-def test_a_drawing_as_tikz() -> None:
-    texescape.init()
-    first, second = SMALL.tikz(12)
-    assert second == TIKZ
-    assert first == TIKZ.replace("(0,12)", "(0,0)").replace("16)", "12)")
-
-
-def test_an_arrow_has_its_head_at_its_end() -> None:
-    picture = Drawing("")
-    picture.arrow("data", (0, 0), (20, 0))
-    line, head = picture.shapes
-    assert (line.kind, line.points) == ("data", [(0, 0), (20, 0)])
-    tip, *back = head.points
-    assert (head.kind, head.closed, tip) == ("head", True, (20, 0))
-    assert sorted((round(x, 1), round(y, 1)) for x, y in back) == [
-        (11.7, -3.5),
-        (11.7, 3.5),
-    ]
+def test_everything_has_its_place() -> None:
+    said = Words(SMALL)
+    assert layout(diagrams.sequence(said)) == SMALL_SEQUENCE.splitlines()
+    moment = SMALL.at("After the write")
+    tables = diagrams.tables(said, moment, "Then")
+    assert layout(tables) == SMALL_TABLES.splitlines()

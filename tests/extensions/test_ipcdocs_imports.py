@@ -1,14 +1,16 @@
-"""What the extensions import of each other leads one way, down."""
+"""What the extensions import leads one way, down, and each is set up."""
 
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import subprocess
 import sys
 from collections import defaultdict
 from graphlib import TopologicalSorter
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -84,3 +86,30 @@ def test_modules_import_in_no_circle() -> None:
         for module, file in modules.items()
     }
     assert [*TopologicalSorter(graph).static_order()]
+
+
+EXTENSIONS = {
+    ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)
+    for file in PACKAGE.rglob("*.py")
+    if "\ndef setup(" in file.read_text("utf-8")
+}
+BELOW = {name for name in EXTENSIONS if not name.endswith("__init__")}
+SUB_PACKAGES = {name.removesuffix(".__init__") for name in EXTENSIONS - BELOW}
+
+
+@pytest.mark.parametrize("package", sorted(SUB_PACKAGES))
+def test_a_sub_package_sets_up_its_modules(package: str) -> None:
+    app = MagicMock()
+    importlib.import_module(package).setup(app)
+    set_up = [call.args[0] for call in app.setup_extension.call_args_list]
+    below = [name for name in BELOW if name.startswith(f"{package}.")]
+    assert sorted(set_up) == sorted(below)
+
+
+@pytest.mark.parametrize("name", sorted(BELOW | SUB_PACKAGES))
+def test_pages_may_be_made_in_parallel(name: str) -> None:
+    metadata = importlib.import_module(name).setup(MagicMock())
+    assert metadata == {
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

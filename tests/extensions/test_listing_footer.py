@@ -100,7 +100,11 @@ def test_a_listing_has_an_anchor_and_a_line(
         "Download two.py · Its page · Its test · "
         + GOOD.replace("2 tests", "1 test"),
     ]
-    for name in "one", "two":
+    footers = re.findall(r'<p class="listing-footer">(.+?)</p>', html)
+    for name, footer in zip(("one", "two"), footers, strict=True):
+        own, test = re.findall(r'href="(#.+?)"', footer)
+        assert own == f"#module-ipc_examples.{name}"
+        assert test == f"#test-of-{name}"
         assert html.count(f'id="{name}-py"') == 1
         assert f'href="#{name}-py"' in html
         (file,) = re.findall(rf'href="(_downloads/\w+/{name}.py)"', html)

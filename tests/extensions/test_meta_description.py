@@ -1,4 +1,4 @@
-"""A page's first paragraph is its description, also in ``llms.txt``."""
+"""A page's first paragraph is its description."""
 
 from __future__ import annotations
 
@@ -29,18 +29,6 @@ other
     "second.md": "# Second\n\n- A list.\n",
     "other.rst": "Other\n=====\n\n.. rubric:: No paragraph\n",
 }
-LLMS = """\
-# site
-
-> This site is about pipes & sockets.
-
-## Pages
-
-- [Front page](https://example.org/_sources/index.md.txt): \
-This site is about pipes & sockets.
-- [Second](https://example.org/_sources/second.md.txt): A list.
-- [Other](https://example.org/other.html):
-"""
 
 
 def test_the_first_paragraph_is_the_description(tmp_path: Path) -> None:
@@ -51,27 +39,3 @@ def test_the_first_paragraph_is_the_description(tmp_path: Path) -> None:
     assert site.read("index.html").count(meta.format(about)) == 1
     assert meta.format("A list.") in site.read("second.html")
     assert 'name="description"' not in site.read("other.html")
-
-
-def test_programs_that_read_get_it_too(tmp_path: Path) -> None:
-    base = "https://example.org/"
-    site = small_sites.build(
-        tmp_path,
-        PAGES,
-        "ipcdocs.pages.meta_description",
-        "ipcdocs.output.llms_txt",
-        html_baseurl=base,
-    )
-    text = site.read("llms.txt")
-    assert [line.rstrip() for line in text.splitlines()] == LLMS.splitlines()
-
-
-def test_only_the_site_is_for_programs_that_read(tmp_path: Path) -> None:
-    site = small_sites.build(
-        tmp_path,
-        PAGES,
-        "ipcdocs.pages.meta_description",
-        "ipcdocs.output.llms_txt",
-        builder="text",
-    )
-    assert not (site.out / "llms.txt").exists()

@@ -165,6 +165,12 @@ def test_an_unknown_moment_is_refused(moment: str) -> None:
 
 
 # The machinery's own tests: the pages do not need them to be built.
+CAPTION = "This run, call by call"
+LEGEND = (
+    "A row is a call, after the number of its line in the program. A process "
+    "waits where its line is dotted. An arrow leads to a call from what made "
+    "it possible; data came with it if the arrow is solid."
+)
 FIGURE = """# Page
 
 ```{descriptors} made
@@ -245,7 +251,12 @@ def test_a_run_on_a_page(tmp_path: Path) -> None:
         '<div class="recording recording-run docutils container"'
     )[1:]
     assert run.startswith(' id="run-made">')
-    assert f"<strong>{directives.CAPTION}</strong>" in run
+    assert f"<strong>{CAPTION}</strong>" in run
+    (legend,) = re.findall(
+        r'<p class="recording-legend">(.+?)</p>', run, re.DOTALL
+    )
+    assert " ".join(legend.split()) == LEGEND
+    assert "<summary>The same in words</summary>" in run
     title = "What parent, child and client did, step by step"
     assert f'<title id="run-made-title">{title}</title>' in run
     assert run.partition("</ol>")[0].count("<li>") == len(handmade.STEPS)
@@ -255,13 +266,35 @@ def test_a_run_on_a_page(tmp_path: Path) -> None:
     assert "stepper.js" in html
 
 
+INCLUDE = """```{literalinclude} ../ipc_examples/one.py
+```
+
+"""
+
+
+@pytest.mark.slow
+def test_the_stepper_finds_the_first_whole_listing(tmp_path: Path) -> None:
+    part = INCLUDE.replace("py\n", "py\n:lines: 1\n")
+    texts = {
+        "index.md": f"# Page\n\n{part}{INCLUDE}Again:\n\n{INCLUDE}",
+        "../ipc_examples/one.py": "first = 1\nsecond = 2\n",
+    }
+    built = small_sites.build(tmp_path, texts, "ipcdocs.recording")
+    assert not built.warnings
+    html = built.read("index.html")
+    assert html.count("listing-one") == 1
+    first = html.index("first")
+    assert first < html.index("listing-one") < html.index("second")
+    assert html.index("second") < html.index("Again:")
+
+
 @pytest.mark.slow
 def test_a_run_on_paper(tmp_path: Path) -> None:
     built = site(tmp_path, "# Page\n\n```{run} made\n```\n", "latex")
     assert not built.warnings
     text = built.read("site.tex")
     assert LOOKS in text
-    (run,) = text.split(directives.CAPTION)[1:]
+    (run,) = text.split(CAPTION)[1:]
     strips = re.findall(
         r"\n\\nopagebreak\n\\noindent \\begin\{tikzpicture\}", run
     )

@@ -176,6 +176,7 @@ def test_what_processes_do_has_its_words() -> None:
         for number, process in [
             (0, handmade.CHILD),
             (2, handmade.CHILD),
+            (2, handmade.CLIENT),
             (4, handmade.PARENT),
             (5, handmade.PARENT),
             (7, handmade.PARENT),
@@ -185,6 +186,7 @@ def test_what_processes_do_has_its_words() -> None:
     ] == [
         (None, "is not there yet"),
         (11, ""),
+        (None, "is not there yet"),
         (11, ""),
         (12, ""),
         (14, "waits in ``read(3)``"),

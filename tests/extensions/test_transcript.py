@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+from ipcdocs.recording.model import digest
 from ipcdocs.transcript import syntax
 from ipcdocs.transcript.syntax import Kind
-from tests.harness import markdown_blocks, pseudo_terminals, small_sites
+from tests.harness import (
+    handmade,
+    markdown_blocks,
+    pseudo_terminals,
+    small_sites,
+)
 from tests.harness.catalogue import PROGRAMS
 
 # The machinery's own test: the pages do not need it to be built.
@@ -20,7 +27,6 @@ pytestmark = pytest.mark.slow
 PAGE = "docs/page.md"
 LOOP = "while :; do :; done'\na\n"
 SAMPLE = r"""
-:caption: A listener and its "peer"
 :varying: 41267=\d+
 
 [Terminal 1]
@@ -82,10 +88,8 @@ def test_a_transcript_is_parsed() -> None:
 
 def test_options_are_parsed() -> None:
     read = syntax.parse(
-        ':varying: "  1.5=[ 0-9.]{5}" 7=\\d 7-1=\\S+\n:caption: A *b*\n\n'
-        "$ a\nx   1.5 17 7 7-1"
+        ':varying: "  1.5=[ 0-9.]{5}" 7=\\d 7-1=\\S+\n\n$ a\nx   1.5 17 7 7-1'
     )
-    assert read.caption == "A *b*"
     assert read.varying == {"  1.5": "[ 0-9.]{5}", "7": r"\d", "7-1": r"\S+"}
     values = {"  1.5": "12.25", "7": "8", "7-1": "9"}
     assert read.substitute("x   1.5 17 7 7-1", values) == "x 12.25 17 8 9"
@@ -114,16 +118,16 @@ def test_a_folder_has_programs() -> None:
         ("$ a\n[B]\n$ b", 11, "no name"),
         ("[A]\n\n[B]\n$ b", 10, "nothing happens"),
         ("[A]\n$ a\n[B]", 12, "nothing happens"),
-        (":lang: c\n$ a", 10, "lang"),
-        (":caption: a\n:caption: b\n$ a", 11, "caption"),
-        (":caption: a\n:folder: nosuch\n$ a", 11, "in nosuch"),
+        (":caption: c\n$ a", 10, "caption: unknown"),
+        (":record: a\n:record: a\n$ a", 11, "record: unknown or twice"),
+        (":record: a\n:folder: nosuch\n$ a", 11, "in nosuch"),
         (":folder: _static\n$ a", 10, "in _static"),
         (":folder: ../tests\n$ a", 10, "folder"),
         (":folder:\n$ a", 10, "folder"),
         (":folder: _ext\n:folder: _ext\n$ a", 11, "twice"),
         (":varying: 1=\\d+\n$ a\nb", 10, "1 does not appear"),
         (":varying: 1=\\d+\n$ a\n11", 10, "1 does not appear"),
-        (":caption: c\n:varying: 1=\\d\n\n$ a 1\n1", 13, "typed before"),
+        (":record: c\n:varying: 1=\\d\n\n$ a 1\n1", 13, "typed before"),
         (":varying: 1=[a\n$ a\n1", 10, "varying"),
         (":varying: 1=a\n$ a\n1", 10, "unlike"),
         (":varying: 1\n$ a\n1", 10, "unlike"),
@@ -486,3 +490,33 @@ def test_page_with_a_fault_names_its_line(tmp_path: Path) -> None:
     page = "# Page\n\n- List\n\n  ```{transcript}\n\n  $ cat\n  ^C\n  ```"
     _, warnings = build(tmp_path, "html", page)
     assert re.search(r"index\.md:8: .*nothing shows that", warnings)
+
+
+RECORDED = ":record: made\n\n$ cat\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        (RECORDED, ""),
+        (RECORDED.replace("cat", "ls"), "the transcript changed since it was"),
+        (RECORDED.replace("made", "nosuch"), "nosuch.json: No such file"),
+    ],
+)
+def test_the_recorded_run_follows_its_transcript(
+    tmp_path: Path, text: str, warning: str
+) -> None:
+    recording = replace(handmade.RUN, transcript=digest(RECORDED))
+    texts = {
+        "index.md": f"# Page\n\n```{{transcript}}\n{text}```\n",
+        "recordings/made.json": recording.dump(),
+    }
+    site = small_sites.build(
+        tmp_path, texts, "ipcdocs.transcript", "ipcdocs.recording"
+    )
+    assert warning in site.warnings
+    assert ("index.md:3: WARNING" in site.warnings) == bool(warning)
+    html = site.read("index.html")
+    assert ('id="run-made"' in html) == (not warning)
+    if not warning:
+        assert html.index("transcript-screen") < html.index('id="run-made"')

@@ -46,7 +46,7 @@ needs_bpf = pytest.mark.skipif(
 
 
 def lossy(percent: int) -> dict[str, Callable[..., None]]:
-    """Return what makes every bound socket lose a share of what comes."""
+    """Return a replacement: a bound socket loses a share of what comes."""
     bind = socket.socket.bind
     share = min(percent * 2**32 // 100, 2**32 - 1)
     code = b"".join(

@@ -82,7 +82,7 @@ def run(command: list[str]) -> None:
 
 
 def any_stderr_of(program: str) -> str:
-    """Return what a program may say of a fault: one line each process."""
+    """Return a pattern for the errors of a program: a line each process."""
     others = "|printf|wc" if program == "pipeline" else ""
     return rf"(({program}{others}): .*\n)*"
 
@@ -199,7 +199,7 @@ class TestUselessOutput:
     def ended(
         self, program: str, stdout: int, *, sigpipe_ignored: bool = False
     ) -> ExitReport:
-        """Return what is left of *program*."""
+        """Return the exit report of *program*."""
         with command_of(program) as command:
             return outcome_of(
                 [sys.executable, "-I", *command],

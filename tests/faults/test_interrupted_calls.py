@@ -103,7 +103,10 @@ class Timer:
         signal.setitimer(signal.ITIMER_REAL, MILLISECOND, MILLISECOND)
 
     def let_tick(self, running: RunningProgram) -> None:
-        """Wait until the call in which a process waits was interrupted."""
+        """Wait until the call in which a process waits was interrupted.
+
+        :raises TimeoutError: its timer does not tick
+        """
         wait_until_blocked(running.pid)
         os.read(self.ticks, 65536)  # those that came before
         for _ in range(TICKS):

@@ -119,7 +119,7 @@ def test_children_end_when_the_parent_is_killed_at_any_line(
 def injections_at(
     reached: list[Arrivals], numbers: tuple[int, ...]
 ) -> Injections:
-    """Yield where to inject which signals.
+    """Yield the arrivals at which to inject a signal, and the signal.
 
     What nothing handles ends a process by itself, so once is enough; but ^C
     comes to all processes of a program, so it comes at each line. What waits
@@ -173,7 +173,7 @@ class Expected(NamedTuple):
 
 
 def expected(program: str, arrival: Arrival, number: int) -> Expected:
-    """Return what should be left of *program* when a signal has come."""
+    """Return the expected end of *program* when a signal has come."""
     expect = (
         expected_of_child if arrival.checkpoint.child else expected_of_parent
     )
@@ -183,7 +183,7 @@ def expected(program: str, arrival: Arrival, number: int) -> Expected:
 def expected_of_parent(
     program: str, arrival: Arrival, number: int
 ) -> Expected:
-    """Return what should be left when a signal has come to the parent.
+    """Return the expected end when a signal has come to the parent.
 
     If it came to the parent alone, a child may find its channel closed.
     """
@@ -213,12 +213,12 @@ def expected_of_parent(
 
 
 def own_lines(arrival: Arrival) -> tuple[int, ...]:
-    """Return how many lines a program may have written before a signal."""
+    """Return the numbers of lines that may be written before a signal."""
     return (0,) if arrival.scenario == BASELINE else (0, 1, 2)
 
 
 def expected_of_child(program: str, arrival: Arrival, number: int) -> Expected:
-    """Return what should be left when a signal has come to a child."""
+    """Return the expected end when a signal has come to a child."""
     status, out, _ = arrival.without_signal
     faulty = arrival.scenario != BASELINE
     if program in EXECUTING:
@@ -237,7 +237,7 @@ def expected_of_child(program: str, arrival: Arrival, number: int) -> Expected:
 
 
 def failures_of(program: str, injections: Injections) -> Iterator[str]:
-    """Yield what is wrong with how *program* ends after each injection."""
+    """Yield each fault in how *program* ends after an injection."""
     missed: dict[int, tuple[Arrival, int]] = {}
     hit: set[int] = set()
     for arrivals, number in injections:
@@ -313,7 +313,7 @@ def failure(
 
 
 def as_table(ended: ExitReport) -> str:
-    """Return what is left of a program, one thing a line."""
+    """Return an exit report with one member a line."""
     return (
         f"{ended.status!r}\n"
         f"stdout {abbreviated(ended.out)}\n"
@@ -322,7 +322,7 @@ def as_table(ended: ExitReport) -> str:
 
 
 def wrong_effects(program: str, reached: list[Arrivals]) -> Iterator[str]:
-    """Yield where a signal would do what the program does not intend.
+    """Yield the lines where a signal does what the program does not intend.
 
     Before the first statement of main(), ^C raises KeyboardInterrupt: that is
     Python's affair. After it, each signal kills, but where a program handles

@@ -60,7 +60,7 @@ fault = pytest.mark.fault
 
 
 def messages_shown(running: RunningProgram) -> Iterator[str]:
-    """Yield what a server shows of one connection, until that ends."""
+    """Yield the lines that a server shows of one connection."""
     while (line := running.line()) != "Ending connection":
         yield line.removeprefix("-->")
 

@@ -111,7 +111,10 @@ class Terminal:
         self.story.append("the terminal was closed")
 
     def finish(self) -> Status:
-        """Wait until all processes in it have ended; return the first's."""
+        """Wait until all its processes have ended; return the first's status.
+
+        :raises TimeoutError: one of them has not in time
+        """
         __tracebackhide__ = True
         more = self.keyboard >= 0
         while more and self.await_input(self.keyboard):

@@ -41,7 +41,7 @@ def source(program: str) -> str:
 
 @functools.cache
 def calls_of(program: str) -> frozenset[str]:
-    """Return what *program* calls: "print", "os.fork", "listener.bind"."""
+    """Return the calls of *program*: "print", "os.fork", "listener.bind"."""
     return frozenset(
         ast.unparse(node.func)
         for node in ast.walk(ast.parse(source(program)))
@@ -59,7 +59,7 @@ def programs_calling(*names: str) -> list[str]:
 
 
 def handles_signals(program: str) -> bool:
-    """Tell whether *program* handles, or blocks, what can end it."""
+    """Return True if *program* installs a handler for what can end it."""
     others = {"signal.SIGCHLD", "signal.SIGURG"}
     default = {"signal.SIG_DFL", "signal.SIG_IGN"}
     found = "signal.SIG_BLOCK" in source(program)
@@ -98,7 +98,7 @@ def documented_command(program: str) -> str:
 
 
 def command_line(program: str, **values: str) -> str:
-    """Return how to run *program*, as its docstring says.
+    """Return the command line of *program*, as its docstring gives it.
 
     A value takes the place of the word NAME or [NAME]; any other [NAME] is
     left out.

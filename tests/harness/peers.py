@@ -64,7 +64,7 @@ def message_of(sender: str) -> bytes:
 
 
 def resolver(*hosts: str) -> dict[str, object]:
-    """Return what makes any name resolve to *hosts*, in this order.
+    """Return a replacement: any name resolves to *hosts*, in this order.
 
     Or to those of them that are of the family that is asked for.
     """

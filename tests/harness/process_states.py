@@ -85,7 +85,7 @@ def members(
 
 
 def name_of(pid: int, command: str) -> str:
-    """Return what another process than the parent is."""
+    """Return the name of another process than the parent."""
     with contextlib.suppress(OSError):
         if os.readlink(f"/proc/{pid}/exe") != os.readlink("/proc/self/exe"):
             return command
@@ -93,7 +93,7 @@ def name_of(pid: int, command: str) -> str:
 
 
 def signals_of(pid: int, what: str) -> set[int]:
-    """Return which signals a process blocks, catches or ignores.
+    """Return the signals that a process blocks, catches or ignores.
 
     :param what: "Blk", "Cgt" or "Ign"
     """

@@ -50,15 +50,11 @@ def run(
 ) -> dict[str, str]:
     """Run a transcript and return what its samples stood for.
 
-    Args:
-        transcript: what to type, and what to expect.
-        page: the path that the message of a difference begins with.
-        deadline: how many seconds each line may take to appear.
-        python: a folder whose ``python`` to run, instead of this interpreter.
-
-    Raises:
-        TranscriptMismatch: something else happened.
-
+    :param transcript: what to type, and what to expect
+    :param page: the path that the message of a difference begins with
+    :param deadline: how many seconds each line may take to appear
+    :param python: a folder whose ``python`` to run instead of this one
+    :raises TranscriptMismatch: something else happened
     """
     with (
         # The usual folder for temporary files is, on macOS, too long a path
@@ -201,7 +197,10 @@ class Terminal:
             self.prompted = True
 
     def expect(self, pattern: str, end: str = "\n") -> re.Match[str]:
-        """Wait for an end; what comes before it must match a pattern."""
+        """Wait for an end; what comes before it must match a pattern.
+
+        :raises UnexpectedOutput: it does not, or no end comes in time
+        """
         limit = time.monotonic() + self.deadline
         while end not in self.unread:
             if "\n" in self.unread or self.unread == PROMPT:
@@ -215,7 +214,10 @@ class Terminal:
         return match
 
     def expect_rest(self) -> None:
-        """Wait until the shell is alone, and has nothing more to show."""
+        """Wait until the shell is alone, and has nothing more to show.
+
+        :raises UnexpectedOutput: it shows more, or a program still runs
+        """
         try:
             self.expect_prompt()
         except UnexpectedOutput:
@@ -250,7 +252,11 @@ class Terminal:
             )
 
     def read(self, seconds: float) -> bool:
-        """Take in what appears next; tell whether anything does."""
+        """Take in what appears next, if anything does.
+
+        :returns: True if anything has appeared
+        :raises UnexpectedOutput: the terminal has ended
+        """
         try:
             abbreviated = self.shell.read_nonblocking(4096, max(seconds, 0))
         except pexpect.TIMEOUT:
@@ -309,7 +315,7 @@ def session(leader: int) -> list[int]:
 
 
 def is_busy(leader: int) -> bool:
-    """Tell whether a process of a session does not wait for anything."""
+    """Return True if a process of a session does not wait for anything."""
     for process in session(leader):
         with contextlib.suppress(psutil.Error):
             if psutil.Process(process).status() != psutil.STATUS_SLEEPING:
@@ -372,14 +378,17 @@ class TranscriptRun:
 
     @contextlib.contextmanager
     def reported(self, name: str, line: Line) -> Iterator[None]:
-        """Turn a mismatch into a difference from the page."""
+        """Turn a mismatch into a difference from the page.
+
+        :raises TranscriptMismatch: instead of UnexpectedOutput
+        """
         try:
             yield
         except UnexpectedOutput as reason:
             raise TranscriptMismatch(self.report(name, line, reason)) from None
 
     def report(self, name: str, line: Line, reason: UnexpectedOutput) -> str:
-        """Say where and how a terminal differs from the page."""
+        """Return a diff of a terminal and the page, and the place of it."""
         terminal = self.terminals[name]
         expected = self.rows(name, self.transcript.lines())
         expected += [] if expected[-1] == "$" else ["$"]
@@ -397,7 +406,7 @@ class TranscriptRun:
         return [readable(row) for row in text.split("\n") if abbreviated]
 
     def elsewhere(self, name: str) -> Iterator[str]:
-        """Yield what the other terminals show, if nobody expected it."""
+        """Yield the lines of other terminals that nobody expected."""
         for other, terminal in self.terminals.items():
             if other != name and (rest := terminal.rest()) not in ([], ["$"]):
                 yield f"{terminal.name} shows besides:"

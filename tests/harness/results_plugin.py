@@ -113,7 +113,7 @@ class Results:
 
 
 def is_whole(config: pytest.Config) -> bool:
-    """Tell whether whole files are collected, not single tests of them."""
+    """Return True if whole files are collected, not single tests of them."""
     return not config.getoption("lf") and not any(
         "::" in arg for arg in config.args
     )
@@ -125,7 +125,7 @@ def file_of(name: str) -> str:
 
 
 def keys_of(item: pytest.Item) -> Iterator[Key]:
-    """Yield which fault of which program a test is about.
+    """Yield the group, fault and program that a test is about.
 
     :raises pytest.UsageError: if a mark does not say it
     """
@@ -146,7 +146,7 @@ def keys_of(item: pytest.Item) -> Iterator[Key]:
 
 
 def programs_of(item: pytest.Item) -> set[str]:
-    """Return which programs a test runs, as its name or parameters tell."""
+    """Return the programs that a test runs, by its name or parameters."""
     callspec = getattr(item, "callspec", None)
     texts = [item.path.stem.removeprefix("test_")]
     for value in callspec.params.values() if callspec else ():
@@ -157,7 +157,7 @@ def programs_of(item: pytest.Item) -> set[str]:
 
 
 def badness(test: Test) -> tuple[int, bool, str]:
-    """Return what sorts the test first that must be shown for its like."""
+    """Return a key that sorts the test first that is shown for its like."""
     return (
         WORST_FIRST.index(test["outcome"]),
         "instead" not in test,
@@ -199,7 +199,7 @@ def result_of(names: list[str], tests: dict[str, Test]) -> Test:
 
 
 def counts_of(tests: Iterable[Test]) -> dict[str, dict[str, int | str]]:
-    """Return how many tests each program passed and failed, since when."""
+    """Return each program's number of tests by outcome, and the day."""
     ran = defaultdict(list)
     for test in tests:
         if test["outcome"] in {"passed", "failed"}:
@@ -216,7 +216,7 @@ def counts_of(tests: Iterable[Test]) -> dict[str, dict[str, int | str]]:
 
 
 def describe_system() -> dict[str, str]:
-    """Return where the tests run."""
+    """Return the name of the system on which the tests run."""
     version = ".".join(platform.release().split(".")[:2])
     return {
         "python": platform.python_version(),

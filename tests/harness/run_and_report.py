@@ -36,7 +36,7 @@ def waitpid(process: int, options: int) -> tuple[int, int]:
 
 
 def tracer(program: str, seen: int) -> Trace:
-    """Return what writes each line that runs to a file, when it first runs.
+    """Return a trace function that writes the number of each new line.
 
     However a process ends then, its lines are there.
     """

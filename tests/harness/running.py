@@ -222,11 +222,19 @@ class RunningProgram:
             self.story.append(self.output_so_far())
 
     def line(self) -> str:
-        """Return the next line of standard output."""
+        """Return the next line of standard output.
+
+        :raises EOFError: it was closed before
+        :raises TimeoutError: no line comes within the deadline
+        """
         return self.next_line(self.out, "standard output")
 
     def stderr_line(self) -> str:
-        """Return the next line of standard error."""
+        """Return the next line of standard error.
+
+        :raises EOFError: it was closed before
+        :raises TimeoutError: no line comes within the deadline
+        """
         return self.next_line(self.err, "standard error")
 
     def signal(self, number: int) -> None:
@@ -240,7 +248,10 @@ class RunningProgram:
         (os.killpg if everybody else os.kill)(self.pid, number)
 
     def wait_until_blocked(self) -> None:
-        """Wait until the parent waits in a system call, or has ended."""
+        """Wait until the parent waits in a system call, or has ended.
+
+        :raises TimeoutError: it does neither within the deadline
+        """
         __tracebackhide__ = True
         try:
             wait_until_blocked(self.pid)
@@ -256,7 +267,11 @@ class RunningProgram:
         return self.finish()
 
     def finish(self) -> ExitReport:
-        """Wait until the program and all its children have ended."""
+        """Wait until the program and all its children have ended.
+
+        :raises TimeoutError: one of them does not within the deadline
+        :raises LeftBehindError: a child was not waited for, or spins
+        """
         __tracebackhide__ = True
         deadline = time.monotonic() + DEADLINE
         while not (self.out.ended and self.err.ended):
@@ -292,7 +307,12 @@ class RunningProgram:
         return line
 
     def wait(self, deadline: float, what: str) -> None:
-        """Wait for some output, or the end of it."""
+        """Wait for some output, or the end of it.
+
+        :param deadline: until when, in seconds of the monotonic clock
+        :param what: what to call it if it does not come
+        :raises TimeoutError: it does not come
+        """
         __tracebackhide__ = True
         streams = {
             stream.descriptor: stream
@@ -339,7 +359,7 @@ class RunningProgram:
 
 
 def is_readable(descriptor: int) -> bool:
-    """Return whether something can be read, now or in a moment."""
+    """Return True if something can be read, now or in a moment."""
     return bool(select.select([descriptor], [], [], 0.2)[0])
 
 
@@ -349,7 +369,10 @@ def outcome_of(
     name: str,
     **options: Any,  # noqa: ANN401
 ) -> ExitReport:
-    """Run a command to its end, as subprocess.run() does with *options*."""
+    """Run a command to its end, as subprocess.run() does with *options*.
+
+    :raises TimeoutError: it does not end within the deadline
+    """
     __tracebackhide__ = True
     story = [f"{shlex.join(command)} was started"]
     STORIES.append(story)
@@ -391,7 +414,7 @@ def abbreviated(output: bytes | str) -> str:
 
 
 def in_words(ended: tuple[object, ...]) -> str:
-    """Return what is left of a program, or was expected to be, in words."""
+    """Return an exit report, or an expected one, in words."""
     if len(ended) == len(ExitReport._fields):
         status, out, err = ended
         return f"{as_status(status)}, stdout {show(out)}, stderr {show(err)}"
@@ -538,6 +561,8 @@ def wait_until_blocked(pid: int) -> None:
 
     Python runs a handler between two of its instructions. A signal that comes
     after the last one before a call that waits is noticed after the call.
+
+    :raises TimeoutError: it does neither within the deadline
     """
     __tracebackhide__ = True
     deadline = time.monotonic() + DEADLINE
@@ -555,7 +580,7 @@ def wait_until_blocked(pid: int) -> None:
 
 
 def status_if_ended(pid: int) -> Status | None:
-    """Return how a child ended, without taking that from who waits for it.
+    """Return the status of a child without taking it from who waits for it.
 
     :returns: None if it has not ended, was waited for, or is not ours
     """
@@ -583,7 +608,7 @@ def assert_idle(pid: int) -> None:
 
 
 def times_run(pid: int) -> int:
-    """Return how often a process was given a processor."""
+    """Return the number of times that a process was given a processor."""
     if sys.platform != "linux":
         return 0
     with open(f"/proc/{pid}/schedstat") as schedstat:
@@ -618,7 +643,7 @@ def action_of(
     arguments: tuple[str, ...],
     replace: Mapping[str, object],
 ) -> Callable[[], object]:
-    """Return what the new process has to do."""
+    """Return the function that the new process has to call."""
     patch = pytest.MonkeyPatch()
     own = [name for name in replace if "." not in name]
     for name in replace.keys() - own:

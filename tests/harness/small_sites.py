@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sphinx.application import Sphinx
-from sphinx.util.docutils import docutils_namespace
+from sphinx.testing.util import SphinxTestApp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
@@ -36,16 +34,14 @@ def build(
 ) -> Site:
     """Build a site from pages, or anew from what lies there of them.
 
-    Args:
-        folder: where; its folder ``docs`` gets the pages.
-        pages: texts by the names of their files; ``index.md`` is one.
-        extensions: those to use beside ``myst_parser``.
-        builder: whose output to make.
-        settings: what ``conf.py`` would hold.
-
+    :param folder: where; its folder ``docs`` gets the pages
+    :param pages: texts by the names of their files; ``index.md`` is one
+    :param extensions: those to use beside ``myst_parser``
+    :param builder: whose output to make
+    :param settings: what ``conf.py`` would hold
     """
-    source, out, warnings = folder / "docs", folder / builder, io.StringIO()
-    for name, text in pages.items():
+    source = folder / "docs"
+    for name, text in ({"conf.py": ""} | {**pages}).items():
         file = source / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
@@ -56,16 +52,9 @@ def build(
         "project": "site",
         "suppress_warnings": ["misc.copy_overwrite"],
     } | settings
-    with docutils_namespace():
-        app = Sphinx(
-            source,
-            None,
-            out,
-            folder / "doctrees",
-            builder,
-            confoverrides=settings,
-            status=None,
-            warning=warnings,
-        )
+    app = SphinxTestApp(builder, source, folder, confoverrides=settings)
+    try:
         app.build()
-    return Site(out, COLOUR.sub("", warnings.getvalue()))
+    finally:
+        app.cleanup()
+    return Site(Path(app.outdir), COLOUR.sub("", app.warning.getvalue()))

@@ -37,7 +37,7 @@ RUN = "$ python -m ipc_examples.fork\n"
 
 @pytest.fixture
 def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Return where the only recording goes."""
+    """Return the file of the only recording."""
     monkeypatch.setattr(recorder, "RECORDINGS", tmp_path)
     monkeypatch.setattr(sys, "argv", ["record"])
     return tmp_path / "fork.json"
@@ -222,7 +222,7 @@ def test_an_interrupted_call(signal: str, calls: list[str]) -> None:
 
 
 def interpret(*calls: str) -> Interpreter:
-    """Return what becomes of the calls of a process; "12" is a line."""
+    """Return an interpreter of the calls of a process; "12" is a line."""
     rows = [
         f'{time}.0 stat("@line:{call}", 0x7f00) = -1 ENOENT (No such file)'
         if call.isdigit()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
+import subprocess
 import sys
 import time
+from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +24,7 @@ from tests.harness.running import (
     assert_exit_report,
     assert_idle,
     exit_report_error,
+    outcome_of,
 )
 
 if TYPE_CHECKING:
@@ -85,6 +90,34 @@ def test_what_a_failed_test_has_not_looked_at_is_told() -> None:
     assert STORIES[-1][1:] == [
         "it had ended when the test failed: status 3",
         "not yet read: stdout 'the last words\\n', stderr ''",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "whom"),
+    [
+        (signal.SIGTERM, "the parent"),
+        (signal.SIGINT, "all of its processes"),
+    ],
+)
+def test_all_that_was_done_is_told(number: signal.Signals, whom: str) -> None:
+    def speak_and_wait() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        print("ready", flush=True)
+        print("half a line", end="", flush=True)
+        signal.pause()
+
+    other = {"os.getppid": os.getpid}
+    with RunningProgram(speak_and_wait, "a b", replace=other) as program:
+        assert program.line() == "ready"
+        program.signal(number)
+        ended = program.finish()
+    assert ended == (-number, "half a line", "")
+    assert STORIES[-1] == [
+        "speak_and_wait 'a b' was started, with another os.getppid",
+        "it wrote to standard output: ready",
+        f"{number.name} was sent to {whom}",
+        f"it ended: killed by {number.name}, stdout 'half a line', stderr ''",
     ]
 
 
@@ -167,3 +200,130 @@ def test_another_end_than_expected_is_told(
 def test_a_status_has_words() -> None:
     assert repr(Status(2)) == "status 2"
     assert repr(Status(-9)) == "killed by SIGKILL"
+
+
+def test_long_output_is_cut() -> None:
+    assert running.abbreviated(b"\xffa") == r"'\\xffa'"
+    assert running.abbreviated("a\nb") == "\n    'a\\n'\n    'b'"
+    line = "a" * 100 + "b" * 101
+    cut = f"'{'a' * 90} ... {'b' * 90}'"
+    assert running.abbreviated(line) == cut
+    assert running.abbreviated(line[1:]) == repr(line[1:])
+    many = running.abbreviated("\n".join("abcdefghijklmnopqrstuv"))
+    lines = many.splitlines()
+    assert (lines[1], lines[10]) == (r"    'a\n'", r"    'j\n'")
+    assert lines[11] == "    ... 2 lines more ..."
+    assert (lines[12], lines[-1]) == (r"    'm\n'", "    'v'")
+    assert len(running.abbreviated("\n" * 20).splitlines()) == 21
+
+
+SPEAK = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
+
+
+def test_a_command_runs_to_its_end() -> None:
+    command = [sys.executable, "-c", SPEAK]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    assert outcome_of(command, name="speak", **pipes) == (3, "out\n", "err\n")
+    assert STORIES[-1][0].endswith(" was started")
+    assert STORIES[-1][1:] == [
+        r"it ended: status 3, stdout 'out\n', stderr 'err\n'"
+    ]
+
+
+def test_a_command_that_does_not_end_tells_what_it_wrote(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(running, "DEADLINE", 0.5)
+    command = ["sh", "-c", "echo out; echo err >&2; exec sleep 60"]
+    with pytest.raises(TimeoutError) as late:
+        outcome_of(command, name="sleeper", capture_output=True)
+    assert str(late.value) == (
+        "sleeper: waited 0.5 s for its end; so far "
+        r"stdout 'out\n', stderr 'err\n'"
+    )
+
+
+def test_what_was_expected_is_told_beside_what_came() -> None:
+    came = r"came:     status 1, stdout 'out', stderr 'pipe: why\n'"
+    expected = "expected: status 2, any stdout, stderr like x"
+    assert exit_report_error(ENDED, "x", status=2) == f"{came}\n{expected}"
+    expected = "expected: killed by SIGKILL, stdout 'a', stderr like x"
+    assert (
+        exit_report_error(ENDED, "x", status=-9, out="a")
+        == f"{came}\n{expected}"
+    )
+    assert running.in_words((1, "a")) == "status 1, 'a'"
+    assert running.in_words((Status(-2), 7)) == "killed by SIGINT, 7"
+
+
+def test_what_is_left_behind_is_told_by_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def spin_on(number: int | None) -> None:
+        if os.fork() == 0:
+            end = time.process_time() + 0.2
+            while time.process_time() < end:
+                pass
+            os._exit(0)
+        if number:
+            os.kill(os.getpid(), number)
+
+    if sys.platform != "linux":
+        pytest.skip("an orphan goes to process 1")
+    monkeypatch.setattr(running, "SPIN", 0.1)
+    spun = r"^p was ended by a signal, and its children \[\d+\] used more than"
+    waited = r"^p did not wait for its children \[\d+\]$"
+    for number, stderr in (signal.SIGTERM, spun), (None, waited):
+        with (
+            RunningProgram(partial(spin_on, number), name="p") as program,
+            pytest.raises(LeftBehindError, match=stderr),
+        ):
+            program.finish()
+
+
+def test_a_child_acts_first_and_is_outlived() -> None:
+    def fork_and_print() -> None:
+        os.fork = running.act_in_child(lambda: print("child", flush=True))
+        os.fork = running.outliving_child(os.fork)
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        print("parent", os.waitpid(child, os.WNOHANG)[0] == child)
+
+    assert finish(fork_and_print).out == "child\nparent True\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "scale", "names"),
+    [
+        (2.0, 3, {"TIMEOUT": 0.05 * 3}),
+        (b"", 30, {"TIMEOUT": struct.pack("ll", 1, 500_000)}),
+        (2.0, 0, {}),
+        (None, 1, {}),
+    ],
+)
+def test_a_program_may_wait_less(
+    monkeypatch: pytest.MonkeyPatch,
+    value: object,
+    scale: int,
+    names: dict[str, object],
+) -> None:
+    made = SimpleNamespace(**({} if value is None else {"TIMEOUT": value}))
+    monkeypatch.setitem(sys.modules, "ipc_examples.made", made)
+    monkeypatch.setattr(running, "FORKING", ["made"])
+    assert running.short_timeouts("made", scale) == names
+    monkeypatch.setattr(running, "FORKING", [])
+    assert running.short_timeouts("made", scale) == {}
+    made.TRIES = 3
+    tries = {0: 20, 3: 15, 30: 20, 1: 5}[scale]
+    found = running.short_timeouts("made", scale)
+    assert found == {"TIMEOUT": 0.02, "TRIES": tries}
+
+
+def test_input_and_output_have_their_encoding() -> None:
+    def copy() -> None:
+        print(sys.stdin.read().upper())
+
+    with RunningProgram(copy, stdin=b"a\n", encoding="utf-16-le") as program:
+        out = program.finish().out.encode()
+    assert out.decode("utf-16-le") == "A\n\n"

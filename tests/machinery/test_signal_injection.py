@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import os
+import selectors
 import signal
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -11,6 +14,7 @@ import pytest
 
 from tests.harness.catalogue import FILES, FORKING, source
 from tests.harness.running import RunningProgram, main_of
+from tests.harness.signal_injection import scenarios
 from tests.harness.signal_injection.checkpoints import (
     Checkpoint,
     next_descriptor,
@@ -21,6 +25,7 @@ from tests.harness.signal_injection.inject import (
     effect_of,
     inject,
     reach_checkpoints,
+    watch_process_ids,
 )
 from tests.harness.signal_injection.scenarios import (
     BASELINE,
@@ -57,6 +62,57 @@ def test_scenarios_are_all_different() -> None:
     for program in FORKING:
         scenarios = [*scenarios_of(program, child=True)]
         assert len({*scenarios}) == len(scenarios) > 1
+
+
+MADE_SCENARIOS = """\
+nothing else happens
+it is given wrong arguments
+each child loses all its descriptors
+each child is killed once its work is done
+os.fork() is interrupted by SIGTERM
+os.fork() fails once
+os.fork() would block once
+os.fork() in a child is interrupted by SIGTERM
+os.fork() in a child would block once
+os.waitpid() is interrupted by SIGTERM
+os.waitpid() in a child is interrupted by SIGTERM
+selector.select() is interrupted by SIGTERM
+selector.select() finds nothing ready once
+selector.select() fails once
+selector.select() would block once
+selector.select() in a child is interrupted by SIGTERM
+selector.select() in a child finds nothing ready once
+selector.select() in a child fails once
+selector.select() in a child would block once
+"""
+
+
+def test_scenarios_are_those_that_a_program_can_come_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = {"os.fork", "os.waitpid", "selector.select", "len", "os.getpid"}
+    for name in "FORKING", "HANDLING_SIGNALS", "WITH_ARGUMENTS":
+        monkeypatch.setattr(scenarios, name, ["made"])
+    monkeypatch.setattr(scenarios, "calls_of", lambda _: calls)
+    monkeypatch.setattr(scenarios, "source", lambda p: f"{p} BlockingIOError")
+    found = [str(each) for each in scenarios_of("made", child=False)]
+    assert found == MADE_SCENARIOS.splitlines()
+    in_child = [str(each) for each in scenarios_of("made", child=True)]
+    assert in_child == found[:4] + [s for s in found if "() in a child" in s]
+    monkeypatch.setattr(scenarios, "source", lambda _: "")
+    plain = [str(each) for each in scenarios_of("plain", child=False)]
+    assert plain == [
+        "nothing else happens",
+        "os.fork() fails once",
+        "selector.select() finds nothing ready once",
+        "selector.select() fails once",
+    ]
+
+
+@pytest.mark.parametrize("call", sorted(scenarios.CALLS))
+def test_a_call_that_may_fail_exists(call: str) -> None:
+    owners = (builtins, os, selectors.DefaultSelector, signal, socket)
+    assert any(hasattr(o, call) for o in (*owners, socket.socket))
 
 
 @pytest.mark.parametrize(
@@ -175,3 +231,33 @@ def test_threads_do_not_count_each_others_descriptors() -> None:
     with ThreadPoolExecutor(2) as threads:
         asked = [threads.submit(next_descriptor) for _ in range(4000)]
         assert len({one.result() for one in asked}) == 1
+
+
+def test_a_signal_to_who_was_waited_for_is_told() -> None:
+    def wait_and_kill() -> None:
+        watch_process_ids()
+        child = os.fork()
+        if child == 0:
+            os.read(hold, 1)
+            os._exit(0)
+        os.kill(child, 0)
+        os.waitpid(child, os.WNOHANG)
+        os.kill(child, 0)
+        os.write(release, b".")
+        os.waitpid(child, 0)
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            print(child)
+
+    hold, release = os.pipe()
+    with RunningProgram(wait_and_kill) as running:
+        status, out, err = running.finish()
+    os.close(hold)
+    os.close(release)
+    (told,) = err.splitlines()
+    start = f"process {out.strip()}, which was waited for, is signalled: "
+    assert (status, told.removeprefix(start).partition(".py:")[0]) == (
+        *(0, "test_signal_injection"),
+    )
+    assert told.endswith(": os.kill(child, 0)")

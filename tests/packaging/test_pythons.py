@@ -19,7 +19,7 @@ CLAIMED = [
 
 
 def found(file: str, pattern: str) -> list[str]:
-    """Return what the group of *pattern* is, wherever *file* has it."""
+    """Return the group of *pattern* wherever *file* matches it."""
     return re.findall(pattern, (ROOT / file).read_text("utf-8"))
 
 

@@ -336,7 +336,7 @@ class TestWithoutAFreeDescriptor:
     def replace(
         self, failing: Container[int], step: float, *, silent: bool
     ) -> dict[str, object]:
-        """Return what lets some calls of accept() find no free descriptor.
+        """Return replacements: some accept() find no free descriptor.
 
         :param step: the seconds from one look at the clock to the next
         :param silent: whether the wait for the next try is over at once

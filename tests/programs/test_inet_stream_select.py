@@ -49,7 +49,7 @@ def test_a_silent_client_holds_up_nobody() -> None:
 def talking(
     *, passing: Container[str] = (), step: float = 0.0
 ) -> dict[str, object]:
-    """Return what makes the program tell of each call of select().
+    """Return replacements: the program tells of each call of select().
 
     :param passing: waits that are over at once, without an event; others
         last until there is one
@@ -139,7 +139,7 @@ class TestIdling:
 
 
 def accept_but(failing: Container[int]) -> dict[str, object]:
-    """Return what lets some calls of accept() find no free descriptor."""
+    """Return a replacement: some calls of accept() find no free descriptor."""
     accept = socket.socket.accept
     numbers = count()
 

@@ -36,7 +36,7 @@ SILENT = f"{NAME}: a worker ended before it answered\n"
 
 
 def answers_to(lines: list[bytes], workers: int = 2) -> str:
-    """Return what *workers* answer, and see that all is well."""
+    """Return the answers of *workers*, and see that all is well."""
     with RunningProgram(
         lambda: print(list(distribute(lines, workers)))
     ) as running:

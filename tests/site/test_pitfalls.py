@@ -38,7 +38,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 def for_each(programs: list[Path]) -> pytest.MarkDecorator:
-    """Return what runs a test for each of some programs."""
+    """Return a mark that runs a test for each of some programs."""
     names = [f"{path.parent.name}-{path.stem}" for path in programs]
     return pytest.mark.parametrize("program", programs, ids=names)
 
@@ -65,7 +65,7 @@ def transcripts_of(name: str) -> list[syntax.Transcript]:
 
 
 def lines_shown(run: syntax.Transcript) -> list[str]:
-    """Return what a transcript shows, line by line."""
+    """Return the lines that a transcript shows."""
     return [line.text for _, line in run.lines()]
 
 

@@ -43,12 +43,12 @@ def anchor(heading: str) -> str:
 
 
 def about(heading: str) -> str:
-    """Return what an entry says before its example."""
+    """Return the text of an entry before its example."""
     return ENTRIES[heading].partition("```")[0].strip()
 
 
 def printed(heading: str) -> str:
-    """Return what the example of an entry prints, as the build checks."""
+    """Return the output of an entry's example, which the build checks."""
     return "".join(
         example.want
         for block in markdown_blocks.blocks_of(ENTRIES[heading])

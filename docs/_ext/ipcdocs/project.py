@@ -10,10 +10,10 @@ DOCS = ROOT / "docs"
 
 
 def is_program(file: Path) -> bool:
-    """Tell whether a file is one of the programs."""
+    """Return True if a file is one of the programs."""
     return file.suffix == ".py" and file.parent.name == "ipc_examples"
 
 
 def is_whole(text: str, file: Path) -> bool:
-    """Tell whether a text is all of a program's file."""
+    """Return True if a text is all of a program's file."""
     return is_program(file) and text.strip() == file.read_text("utf-8").strip()

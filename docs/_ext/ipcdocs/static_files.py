@@ -14,11 +14,9 @@ if TYPE_CHECKING:
 def add_static_files(app: Sphinx, package: str, *names: str) -> None:
     """Let each page load files of the folder ``static`` of a sub-package.
 
-    Args:
-        app: that of the build.
-        package: the sub-package's own file, its ``__file__``.
-        names: of style sheets and scripts, in the order of their loading.
-
+    :param app: that of the build
+    :param package: the sub-package's own file, its ``__file__``
+    :param names: of style sheets and scripts, in the order of their loading
     """
     folder = str(Path(package).with_name("static"))
 

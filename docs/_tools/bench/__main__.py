@@ -121,7 +121,10 @@ def started(*command: str) -> Iterator[psutil.Popen]:
 
 
 def connection_to(server: psutil.Popen) -> socket.socket:
-    """Connect to a server as soon as it listens."""
+    """Connect to a server as soon as it listens.
+
+    :raises ChildProcessError: it has ended
+    """
     while server.poll() is None:
         for found in server.net_connections("all"):
             if not found.laddr or found.raddr:

@@ -165,7 +165,7 @@ class Interpreter:
             )
 
     def interrupt(self, step: Step) -> None:
-        """Say what a signal interrupts, if a call had to wait."""
+        """Note in a signal's step which call it interrupts, if one waits."""
         call = self.broken_off.pop(step.process, None)
         if call:
             step.blocked = True
@@ -489,7 +489,7 @@ class Interpreter:
     def recording(
         self, text: str, programs: Path, samples: Mapping[str, str]
     ) -> Recording:
-        """Return what happened.
+        """Return the recording of what happened.
 
         :param text: the transcript's
         :param programs: the folder of the programs
@@ -591,7 +591,7 @@ def ended_how(arguments: str) -> str:
 
 
 def comparable(recording: Recording) -> object:
-    """Return what two recordings of the same behaviour have in common.
+    """Return the part that two recordings of the same behaviour share.
 
     That is what each process did in turn, and what made it possible: not the
     order between processes, nor when a signal came or at which line it killed,
@@ -667,7 +667,7 @@ def waits_by_child(recording: Recording, numbers: list[int]) -> Iterator[int]:
 
 
 def waits_for_a_start(recording: Recording, number: int) -> bool:
-    """Tell whether a step comes after what a program did that began later.
+    """Return True if a step comes after a program's that began later.
 
     It began after the step before this one of the same process, and has taken
     so long to come that this call had begun.

@@ -166,7 +166,7 @@ def parse(text: str) -> Iterator[Call]:
 
 
 def as_call(row: str) -> Call | None:
-    """Return what a row of strace's output shows, if that is a call."""
+    """Return the call that a row of strace's output shows, if it is one."""
     if match := SIGNAL.fullmatch(row):
         return Call(float(match["start"]), match["signal"])
     if match := DEATH.fullmatch(row):
@@ -196,7 +196,7 @@ def in_order(traced: list[Traced]) -> list[Traced]:
 
 
 def command() -> list[str]:
-    """Return how to trace a program, without where to write.
+    """Return the command that traces a program, without where to write.
 
     :raises Unrecordable: if there is no strace, or it may not trace
     """

@@ -58,7 +58,7 @@ def watch_checkpoints(
 
 
 def lines_of(innermost: FrameType, file: str) -> Iterator[int]:
-    """Yield where each function is, but not what SIGURG interrupts.
+    """Yield the line of each function, but not of what SIGURG interrupts.
 
     It comes when the peer is so far: that is a matter of chance.
     """

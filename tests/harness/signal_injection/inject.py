@@ -262,7 +262,7 @@ def run(
 
 
 def watch_process_ids() -> None:
-    """Tell on standard error of a signal to a process that is waited for.
+    """Write on standard error of a signal to a process that was waited for.
 
     Another process may have its number by now.
     """
@@ -299,7 +299,7 @@ def watch_process_ids() -> None:
 
 
 def effect_of(number: int) -> Effect:
-    """Return what a signal would do to this process now."""
+    """Return the effect that a signal would have on this process now."""
     if number in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
         return Effect.WAITS
     match signal.getsignal(number):

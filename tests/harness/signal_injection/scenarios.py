@@ -71,7 +71,7 @@ BASELINE = Scenario()
 
 
 def scenarios_of(program: str, *, child: bool) -> Iterator[Scenario]:
-    """Yield what it takes to come to every line of *program*.
+    """Yield the scenarios that together reach every line of *program*.
 
     :param child: whether only a child's lines matter
     """
@@ -94,7 +94,7 @@ def scenarios_of(program: str, *, child: bool) -> Iterator[Scenario]:
 
 
 def faults_of(program: str, call: str, *, in_child: bool) -> Iterator[Fault]:
-    """Yield what may go wrong at a call of *program*."""
+    """Yield the faults that may happen at a call of *program*."""
     if program in HANDLING_SIGNALS + EXECUTING:
         yield Fault.INTERRUPT
     if owner_of(call) == (selectors.DefaultSelector, "select"):
@@ -145,7 +145,11 @@ def arranged(scenario: Scenario) -> Iterator[None]:
 
 
 def cause(fault: Fault) -> None:
-    """Let a fault happen to this process, in the middle of a call."""
+    """Let a fault happen to this process, in the middle of a call.
+
+    :raises OSError: if the fault is that the call fails
+    :raises BlockingIOError: if it is that the call would block
+    """
     match fault:
         case Fault.FAIL:
             raise OSError(errno.EIO, "It fails")

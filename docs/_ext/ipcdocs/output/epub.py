@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: 0BSD
 """Makes an EPUB of the pages, without what only a browser needs.
 
-That is scripts, styles that readers of books do not know, and what the site's
-own templates put around a page. EPUB wants the manifest to say in which pages
-there are drawings.
+That is styles that readers of books do not know, and what the site's own
+templates put around a page; scripts Sphinx leaves out itself. EPUB wants the
+manifest to say in which pages there are drawings.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from sphinx.util.typing import ExtensionMetadata
 
 FOR_BROWSERS = (
-    "*.js",
     "copybutton.css",
     "sphinx-codeautolink.css",
     "stepper.css",
@@ -39,9 +38,8 @@ class StaticEpubBuilder(Epub3Builder):
 
     def build_content(self) -> None:
         """Write the manifest."""
-        for pattern in FOR_BROWSERS:
-            for file in Path(self.outdir, "_static").glob(pattern):
-                file.unlink()
+        for name in FOR_BROWSERS:
+            Path(self.outdir, "_static", name).unlink(missing_ok=True)
         super().build_content()
         manifest = Path(self.outdir, "content.opf")
         manifest.write_text(ITEM.sub(self.declare, manifest.read_text()))
@@ -59,9 +57,8 @@ def drop(
     context: dict[str, Any],
     _doctree: nodes.document | None,
 ) -> None:
-    """Let no page ask for what is for browsers."""
+    """Let no page ask for a style sheet that is for browsers."""
     if app.builder.name == "epub":
-        context["script_files"] = []
         context["css_files"] = [
             sheet
             for sheet in context["css_files"]

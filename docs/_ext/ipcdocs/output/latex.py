@@ -60,7 +60,7 @@ class SplitIntoParts(SphinxPostTransform):
 
 
 def lists(book: nodes.Element) -> Iterator[nodes.Element]:
-    """Yield what holds the pages of each of the front page's lists."""
+    """Yield the node with the pages of each of the front page's lists."""
     for child in book.children:
         if isinstance(child, addnodes.start_of_file):
             continue
@@ -119,7 +119,7 @@ class KeepBlocksTogether(SphinxPostTransform):
 
 
 def is_block(node: nodes.Element) -> bool:
-    """Tell whether a node is a transcript, or a listing with its caption."""
+    """Return True if a node is a transcript, or a listing with its caption."""
     if isinstance(node, nodes.literal_block):
         return not isinstance(node.parent, nodes.container)
     return isinstance(node, nodes.container) and (
@@ -155,7 +155,7 @@ def height(node: nodes.Element) -> int:
 
 
 def above(node: nodes.Element) -> nodes.Element | None:
-    """Return what is printed before a node, or before its section."""
+    """Return the node that is printed before one, or before its section."""
     if isinstance(node, nodes.title):
         node = node.parent
     for before in reversed(node.parent[: node.parent.index(node)]):
@@ -167,7 +167,7 @@ def above(node: nodes.Element) -> nodes.Element | None:
 
 
 def introduces(node: nodes.Element) -> bool:
-    """Tell whether a node belongs on the page of what follows."""
+    """Return True if a node belongs on the page of what follows."""
     if isinstance(node, nodes.paragraph):
         heading = isinstance(above(node), nodes.title)
         return heading or node.astext().endswith(":")

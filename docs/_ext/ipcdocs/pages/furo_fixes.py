@@ -66,9 +66,7 @@ FIXES = (
 def mend(html: str) -> str:
     """Return the HTML of a page's body with all fixes.
 
-    Raises:
-        ExtensionError: a text that is to be replaced is not there.
-
+    :raises ExtensionError: a text that is to be replaced is not there
     """
     for text, instead, each in FIXES:
         wanted = len(re.findall(each, html)) if each else 1
@@ -100,7 +98,10 @@ class DropDuplicateIds(SphinxPostTransform):
     formats = ("html",)
 
     def run(self, **_: object) -> None:
-        """Leave them to the table."""
+        """Leave them to the table.
+
+        :raises ExtensionError: a table is in no wrapper with its ids
+        """
         for table in self.document.findall(nodes.table):
             wrapper = table.parent
             wrapped = "table-wrapper" in wrapper.get("classes", ())

@@ -46,7 +46,7 @@ class Listing(LiteralInclude):
 
 
 def about(file: Path, part: str = "") -> str:
-    """Return what a program is, or a part of it: ``pipe.py``: send one ...
+    """Return the caption of a program, or of a part: ``pipe.py``: send one ...
 
     Names, and what its docstring marks as code, are between double backquotes.
     """

@@ -39,7 +39,7 @@ def recordings() -> list[tuple[str, Recording]]:
 
 
 def listing(program: str) -> Iterator[str]:
-    """Yield what includes a whole program."""
+    """Yield the lines that include a whole program."""
     yield from (f".. literalinclude:: /../ipc_examples/{program}.py", "")
 
 
@@ -68,7 +68,7 @@ class ProgramRenderer(RstRenderer):
             yield from only("builder_html", self._listing_and_runs(title))
 
     def _where_listed(self, program: str) -> Iterator[str]:
-        """Yield where a book, which prints each program once, does that."""
+        """Yield a link to the place where a book prints the program, once."""
         there = f":ref:`{program}.py <listing-of-{program}>`"
         yield f"The whole program: {there}."
 

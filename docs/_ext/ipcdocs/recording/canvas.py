@@ -113,9 +113,7 @@ class Drawing:
     def svg(self, name: str) -> str:
         """Return the drawing as a part of a page.
 
-        Args:
-            name: an id for its title, not yet on the page.
-
+        :param name: an id for its title, not yet on the page
         """
         width = self.width / UNITS_PER_EM
         shapes = "\n".join(map(_svg, self.shapes))

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from ipcdocs.recording.canvas import Point
     from ipcdocs.recording.model import Endpoint, State, Step, Table
 
+# Lengths are in the pixels of `canvas`.
 ROW = 20
 LANE = 28  # from the line of a process to the next one
 MARGIN = 12
-COLUMNS = 40  # of text
+COLUMNS = 40  # characters of text
 OPENING = (
     "accept",
     "dup",
@@ -126,7 +127,7 @@ class _Sequence:
         self.drawing.text("label", (self.left, y + BASE), text)
 
     def brief(self, step: Step) -> str:
-        """Say in few characters how a step ended."""
+        """Return in few characters how a step ended."""
         child = "" if step.child is None else self.words.processes[step.child]
         if step.error:
             return step.error
@@ -228,12 +229,12 @@ class _Tables:
 
 
 def width(boxes: Boxes) -> float:
-    """Return the width of the longest text in boxes, with its margins."""
+    """Return the width of boxes in pixels: their longest text and margins."""
     texts = [*boxes, *(text for rows in boxes.values() for text, _ in rows)]
     return max(map(len, texts), default=0) * CHARACTER + 2 * PADDING
 
 
 def height(boxes: Boxes) -> float:
-    """Return the height of boxes one below the other."""
+    """Return the height of boxes one below the other, in pixels."""
     rows = sum(len(rows) + 1 for rows in boxes.values())
     return ROW * rows + MARGIN * (len(boxes) - 1)

@@ -83,9 +83,7 @@ class recording_stepper(nodes.General, nodes.Element):
 def load(env: BuildEnvironment, name: str) -> Recording:
     """Read a recording that a page shows.
 
-    Raises:
-        ipcdocs.recording.model.RecordingError: it cannot be read.
-
+    :raises ipcdocs.recording.model.RecordingError: it cannot be read
     """
     file = Path(env.srcdir, "recordings", f"{name}.json")
     env.note_dependency(file)
@@ -118,7 +116,7 @@ def run_nodes(run: Recording, name: str) -> nodes.Element:
 
 
 def stepper_data(words: Words) -> dict[str, object]:
-    """Return what holds after each step, as far as it has changed.
+    """Return the changes of each step to what holds.
 
     For each step that is a list of descriptor tables (``t``) and of what the
     processes do (``d``), each by the process, and of what waits, by the place
@@ -152,7 +150,7 @@ def stepper_data(words: Words) -> dict[str, object]:
 def _changes(
     before: Mapping[str, object], after: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return what is new or other, and a null for what has gone."""
+    """Return the new or other values, and a null for each that has gone."""
     gone = dict.fromkeys(key for key in before if key not in after)
     new = {
         key: value
@@ -226,7 +224,7 @@ def moment(words: Words, state: State, title: str, name: str) -> nodes.Element:
 
 
 def in_words(words: Words, state: State, title: str) -> nodes.Element:
-    """Return what the drawing of a moment shows."""
+    """Return an item of a list with the words of a moment's drawing."""
     sentences = [paragraph(text) for text in words.state(state)]
     title_ = nodes.paragraph("", "", nodes.strong("", title))
     return nodes.list_item("", title_, *sentences)
@@ -252,7 +250,7 @@ class UnfoldFigures(SphinxPostTransform):
     """Where a figure cannot be unfolded or stepped through, it stands open."""
 
     default_priority = 500
-    formats = ("latex", "man", "texinfo", "text")
+    formats = ("latex", "text")
 
     def run(self, **_: object) -> None:
         """Put the parts of figures one below the other.
@@ -330,8 +328,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         recording_diagram,
         html=(_visit_diagram, _nothing),
         latex=(_visit_diagram_latex, _nothing),
-        man=SKIP,
-        texinfo=SKIP,
         text=SKIP,
     )
     app.add_node(recording_prose, html=(_visit_prose, _depart_prose))
@@ -339,8 +335,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         recording_stepper,
         html=(_visit_stepper, _nothing),
         latex=SKIP,
-        man=SKIP,
-        texinfo=SKIP,
         text=SKIP,
     )
     app.add_directive("descriptors", Descriptors)

@@ -137,27 +137,22 @@ class Recording:
     steps: list[Step]
 
     def states(self) -> Iterator[State]:
-        """Yield what holds after each step."""
+        """Yield the state after each step."""
         state = State()
         for step in self.steps:
             state.apply(self, step)
             yield state.copy()
 
     def at(self, moment: str) -> State:
-        """Return what holds before or after some steps.
+        """Return the state before or after some steps.
 
         No other step has happened but those that had to come before: what the
         processes did at the same time, and in which order, does not matter.
 
-        Args:
-            moment: says when by the calls, and where it has to, by who made
-                which of several: ``Before the fork``, ``After the parent's
-                second read``, ``After the parent's close and the child's
-                close``.
-
-        Raises:
-            RecordingError: there is no such moment.
-
+        :param moment: says when by the calls, and where it has to, by who made
+            which of several: ``Before the fork``, ``After the parent's
+            second read``, ``After the parent's close and the child's close``
+        :raises RecordingError: there is no such moment
         """
         when, _, steps = moment.partition(" ")
         if when not in {"Before", "After"}:
@@ -177,7 +172,10 @@ class Recording:
         return state
 
     def find(self, step: str) -> int:
-        """Return the number of a step: ``the fork``, ``the child's close``."""
+        """Return the number of a step: ``the fork``, ``the child's close``.
+
+        :raises RecordingError: there is no such step
+        """
         match = STEP.fullmatch(step)
         found = [
             number
@@ -263,7 +261,10 @@ class State:
     def dequeue(
         self, end: Endpoint, data: str, *, keeps_boundaries: bool
     ) -> None:
-        """Take a message, or so many bytes of a stream, from a queue."""
+        """Take a message, or so many bytes of a stream, from a queue.
+
+        :raises ValueError: other bytes of the stream come first
+        """
         queue = self.queues[end]
         if keeps_boundaries:
             queue.pop(0)
@@ -283,9 +284,7 @@ def digest(text: str) -> str:
 def load(file: Path) -> Recording:
     """Read a recording.
 
-    Raises:
-        RecordingError: there is none, or it is not what it should be.
-
+    :raises RecordingError: there is none, or it is not what it should be
     """
     try:
         text = file.read_text("utf-8")
@@ -326,7 +325,11 @@ def _end(pair: Sequence[int] | None) -> Endpoint | None:
 
 
 def check(recording: Recording, text: str) -> None:
-    """Refuse a recording that contradicts itself, or is not as written."""
+    """Refuse a recording that contradicts itself, or is not as written.
+
+    :param text: what the file holds
+    :raises ValueError: it contradicts itself, or was changed
+    """
     for kind in recording.objects:
         if kind not in KINDS:
             raise ValueError(f"an object is a {kind}")
@@ -346,14 +349,10 @@ def check_up_to_date(
 ) -> None:
     """Refuse a recording of another transcript, or of changed programs.
 
-    Args:
-        recording: what was recorded.
-        transcript: the text of the transcript as it is now.
-        programs: the folder of the programs.
-
-    Raises:
-        RecordingError: something has changed since.
-
+    :param recording: what was recorded
+    :param transcript: the text of the transcript as it is now
+    :param programs: the folder of the programs
+    :raises RecordingError: something has changed since
     """
     changed = [
         program

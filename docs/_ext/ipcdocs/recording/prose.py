@@ -106,7 +106,7 @@ class Words:
         self.processes = numbered(names)
 
     def side(self, end: Endpoint) -> str:
-        """Name one side of an object with two, or nothing."""
+        """Return the name of one side of an object with two, or nothing."""
         number, side = end
         kind = self.recording.objects[number]
         if kind == "datagram" and number not in self.pairs:
@@ -114,11 +114,11 @@ class Words:
         return SIDES[kind][side] if kind in SIDES else ""
 
     def end(self, end: Endpoint) -> str:
-        """Name what a descriptor stands for: ``pipe, read end``."""
+        """Return the name of an end: ``pipe, read end``."""
         return ", ".join(filter(None, (self.objects[end[0]], self.side(end))))
 
     def queue(self, end: Endpoint) -> str:
-        """Name the place where data wait until they are read at an end."""
+        """Return the place where data wait until they are read at an end."""
         if self.recording.objects[end[0]] in ONE_WAY:
             return f"in the {self.objects[end[0]]}"
         return f"at the {self.end(end)}"
@@ -135,7 +135,7 @@ class Words:
         return f"{step.call}({', '.join(arguments)})"
 
     def clause(self, step: Step) -> str:
-        """Say what a call did, if its name does not say all."""
+        """Return a clause on what a call did, if its name does not say all."""
         if step.error:
             return f"fails with {step.error}"
         if step.call.startswith("SIG"):
@@ -165,7 +165,7 @@ class Words:
         return f"writes {data}{urgent}"
 
     def is_urgent(self, step: Step) -> bool:
-        """Tell whether data went past the queue of a connection."""
+        """Return True if data went past the queue of a connection."""
         kind = step.endpoint and self.recording.objects[step.endpoint[0]]
         if (
             kind != "connection"
@@ -178,7 +178,7 @@ class Words:
         return all(steps[cause].sent_to is None for cause in step.causes)
 
     def changes(self, step: Step) -> str:
-        """Say how the descriptor table changed."""
+        """Return the changes of the descriptor table in words."""
         closed = [fd for fd, end in step.table.items() if end is None]
         if step.call == "close":
             closed = []
@@ -188,7 +188,7 @@ class Words:
         )
 
     def step(self, number: int) -> str:
-        """Say in one or more sentences what happened in a step."""
+        """Return one or more sentences about a step."""
         step = self.recording.steps[number]
         where = "" if step.line is None else f", line {step.line}"
         who = f"{self.processes[step.process]}{where}: ``{self.call(step)}``"
@@ -201,12 +201,12 @@ class Words:
         return " ".join([f"{who}.", *filter(None, parts)])
 
     def table(self, state: State, process: int) -> dict[int, str]:
-        """Return what each descriptor of a process stands for."""
+        """Return the name of the end behind each descriptor of a process."""
         table = state.tables.get(process, {})
         return {fd: self.end(table[fd]) for fd in sorted(table)}
 
     def waiting(self, state: State) -> dict[str, str]:
-        """Return what waits in each queue that is not empty."""
+        """Return the data in each queue that is not empty, by its name."""
         return {
             self.queue(end): ", ".join(map(format_bytes, state.queues[end]))
             for end in sorted(state.queues)
@@ -224,7 +224,7 @@ class Words:
             yield sentence([f"{queue} wait {data}"])
 
     def sharing(self, state: State) -> str:
-        """Say who has come to share what, or nothing."""
+        """Return a caption: who has come to share what; or nothing."""
         held = {
             process: {end[0] for end in table.values() if self.side(end)}
             for process, table in sorted(state.tables.items())

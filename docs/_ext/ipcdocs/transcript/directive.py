@@ -145,11 +145,6 @@ class TranscriptDirective(SphinxDirective):
             reporter = self.state.document.reporter
             return [reporter.error(f"transcript: {error}", line=error.line)]
         result = nodes.container(classes=["transcript"])
-        if transcript.caption:
-            inlines, _ = self.parse_inline(transcript.caption)
-            result += nodes.paragraph(
-                "", "", *inlines, classes=["transcript-caption"]
-            )
         file = results(self.env) / result_name(text)
         if file.exists():
             self.env.note_dependency(file)

@@ -3,7 +3,6 @@ r"""The format of transcripts: what one or more terminals show.
 
 ::
 
-    :caption: A receiver and a sender
     :varying: 41267=\d+
 
     [Terminal 1]
@@ -72,7 +71,7 @@ KEYS = ("^C", "^\\", "^D")
 SIGNALS = KEYS[:2]
 HEADER = re.compile(r"\[([A-Z][A-Za-z0-9 ]*)\]")
 OPTION = re.compile(r":(\w+):\s*(.*)")
-OPTIONS = ("caption", "folder", "record", "varying")
+OPTIONS = ("folder", "record", "varying")
 NAME = re.compile(r"[a-z0-9_]*")
 FOLDER = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*")
 RESULTS = "_build/transcripts"
@@ -133,7 +132,6 @@ class Block:
 class Transcript:
     """The blocks of a transcript, in the order in which they happen."""
 
-    caption: str
     varying: Mapping[str, str]
     blocks: Sequence[Block]
     record: str = ""
@@ -183,24 +181,18 @@ def _word(sample: str) -> str:
 def parse(text: str, first: int = 1) -> Transcript:
     """Read a transcript.
 
-    Args:
-        text: the content of the directive, its options included.
-        first: the number on the page of the first line of the text.
-
-    Raises:
-        TranscriptError: the text breaks a rule of the format.
-
+    :param text: the content of the directive, its options included
+    :param first: the number on the page of the first line of the text
+    :raises TranscriptError: the text breaks a rule of the format
     """
     lines = list(enumerate(text.removesuffix("\n").split("\n"), first))
     options = _take_options(lines)
-    _, caption = options.get("caption", (first, ""))
     number, record = options.get("record", (first, ""))
     if not NAME.fullmatch(record):
         raise TranscriptError(number, f"option record: {record} is no name")
     of_folder, folder = options.get("folder", (first, ""))
     number, varying = options.get("varying", (first, ""))
     transcript = Transcript(
-        caption,
         _parse_varying(number, varying),
         _parse_blocks(lines),
         record,
@@ -305,7 +297,7 @@ def _check_order(first: int, transcript: Transcript) -> None:
 
 
 def _fault(line: Line, last: Kind | None, *, silent: bool) -> str:
-    """Say what is wrong with a line, given the one before it."""
+    """Return the fault of a line, given the one before it, or nothing."""
     if line.kind is Kind.PROMPT:
         return "the prompt is there already" if last is Kind.PROMPT else ""
     if line.kind is Kind.COMMAND:
@@ -332,5 +324,5 @@ def _check_samples(number: int, transcript: Transcript) -> None:
 
 
 def result_name(text: str) -> str:
-    """Name the file for the values in the last run of a transcript."""
+    """Return the name of the file with a transcript's last values."""
     return f"{digest(text)}.json"

@@ -154,10 +154,8 @@ def bullet_list(items: Iterable[nodes.Node]) -> nodes.bullet_list:
 def table(groups: Groups, uri: Callable[[Result], str]) -> nodes.table:
     """Return a table: a row for each fault, a column for each program.
 
-    Args:
-        groups: the rows.
-        uri: returns where the test of a result can be read.
-
+    :param groups: the rows
+    :param uri: returns where the test of a result can be read
     """
     programs = programs_of(groups)
     width = 1 + len(programs)

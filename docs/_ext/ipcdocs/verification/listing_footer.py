@@ -67,7 +67,7 @@ class AddListingFooters(SphinxTransform):
             )
 
     def parts(self, program: str) -> Iterator[nodes.Node]:
-        """Yield what the line has to say; files and tests are not in books."""
+        """Yield the parts of the line; files and tests are not in books."""
         file = f"{program}.py"
         download = addnodes.download_reference(
             "",
@@ -102,7 +102,7 @@ class AddListingFooters(SphinxTransform):
 
 
 def on_site(*parts: nodes.Node) -> nodes.Node:
-    """Return what is on the site alone."""
+    """Return a node with parts that are on the site alone."""
     return addnodes.only("", *parts, expr="builder_html")
 
 
@@ -127,7 +127,7 @@ class FillListingFooters(SphinxPostTransform):
 
 
 def result(members: results_file.Members, program: str) -> str:
-    """Return what came of a program's tests, or nothing if that is bad."""
+    """Return the result of a program's tests, or nothing if it is bad."""
     found = members.get("programs", {}).get(program)
     if not found or found["failed"] or not found["passed"]:
         return ""

@@ -52,7 +52,7 @@ def digest() -> str:
 
 
 def load() -> Members:
-    """Return what the file holds, or nothing if it is not of today's tests."""
+    """Return the file's members, or none if it is not of today's tests."""
     try:
         members: Members = json.loads(FILE.read_text("utf-8"))
     except (OSError, ValueError):

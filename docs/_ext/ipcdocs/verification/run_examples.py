@@ -35,7 +35,7 @@ class DocTestBuilderWithLines(DocTestBuilder):
 
     @staticmethod
     def get_line_number(node: nodes.Node) -> int | None:
-        """Return how many lines stand before the first of an example.
+        """Return the number of lines before the first of an example.
 
         A node knows the line of its directive; options may follow that line.
         """
@@ -82,7 +82,7 @@ def start_tests(app: Sphinx) -> None:
 
 
 def doctests_pass(app: Sphinx, env: BuildEnvironment) -> bool:
-    """Execute the doctests of all pages; tell whether they pass."""
+    """Execute the doctests of all pages; return True if they pass."""
     builder = DocTestBuilderWithLines(app, env)
     builder.outdir = app.doctreedir  # its report is not for publication
     builder.init()
