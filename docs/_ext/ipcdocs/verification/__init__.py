@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register what runs the tests, and what shows their results."""
-    for name in "run_examples", "fault_matrix", "listing_footer":
+    for name in (
+        *("fault_matrix", "listing_footer"),
+        *("run_examples", "sources_of_tests"),
+    ):
         app.setup_extension(f"{__name__}.{name}")
     add_static_files(app, __file__, "verification.css")
     return {"parallel_read_safe": True, "parallel_write_safe": True}
