@@ -145,7 +145,7 @@ def text_of(markup: str) -> str:
 
 
 def parts(markup: str, name: str) -> list[str]:
-    """Return what is in each element of a name; none is in another."""
+    """Return the content of each element of a name; none is in another."""
     return re.findall(rf"<{name}\b[^>]*>(.*?)</{name}>", markup, re.DOTALL)
 
 

@@ -181,13 +181,13 @@ def results_of(tests: dict[str, Test]) -> list[results_file.Result]:
 
 
 def place(named: tuple[str, Test]) -> tuple[str, int, str]:
-    """Return what sorts a test as it stands in the folders."""
+    """Return a key that sorts a test as it stands in the folders."""
     name, test = named
     return file_of(name), test["line"], name
 
 
 def result_of(names: list[str], tests: dict[str, Test]) -> Test:
-    """Return what came of the tests of one fault of one program."""
+    """Return the result of the tests of one fault of one program."""
     names = sorted(names, key=lambda name: badness(tests[name]))
     worst = tests[names[0]]
     peers = {tests[name]["peer"] for name in names if "peer" in tests[name]}

@@ -484,7 +484,7 @@ def assert_exit_report(
 def exit_report_error(
     ended: ExitReport, stderr: str, *, status: int = 1, out: str | None = None
 ) -> str:
-    """Return what assert_exit_report() would find wrong, or nothing."""
+    """Return the error that assert_exit_report() would raise, or nothing."""
     if (
         ended.status == status
         and out in {None, ended.out}

@@ -55,7 +55,7 @@ only_pipe = pytest.mark.parametrize("program", ["pipe"])
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return what runs a file of tests, and returns what was kept."""
+    """Return a function that runs tests and returns the kept results."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # may be outdated
     pytester.makeconftest("""
         from tests.harness.keep_results import KeepResults, add_option
@@ -337,7 +337,7 @@ def test_faults_are_named_for_readers(request: pytest.FixtureRequest) -> None:
 
 
 def is_phrase(text: str) -> bool:
-    """Tell whether a text is words for readers, and no name of the code's."""
+    """Return True if a text is words for readers, no name of the code's."""
     return (
         text == " ".join(text.split())
         and text[-1:] not in {"", ".", ":"}

@@ -38,7 +38,10 @@ def leave_out() -> None:
 
 
 def build(*what: str) -> float:
-    """Build the site anew; return the seconds of processor time."""
+    """Build the site anew; return the seconds of processor time.
+
+    :raises SystemExit: if it cannot be built
+    """
     command = [sys.executable, "-m", __spec__.name, "build", *what]
     process = subprocess.Popen(command)
     _, status, usage = os.wait4(process.pid, 0)

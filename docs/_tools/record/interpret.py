@@ -316,7 +316,7 @@ class Interpreter:
         return True
 
     def opened(self, call: Call) -> Endpoint | None:
-        """Return what is opened: a file without a name, or a FIFO's end."""
+        """Return the object opened: a nameless file, or a FIFO's end."""
         if "O_TMPFILE" in call.arguments:
             return self.new("file"), 0
         end = self.bound.get(call.strings[0].decode())

@@ -70,7 +70,7 @@ class _Snapshot:
         return " ".join(parts)
 
     def facts(self, step: Step, before: State) -> Iterator[str]:
-        """Yield what else a step says."""
+        """Yield the other facts of a step."""
         if step.detail:
             yield step.detail
         if step.error:
@@ -93,7 +93,7 @@ class _Snapshot:
             yield "waited"
 
     def changes(self, step: Step) -> Iterator[str]:
-        """Yield what each descriptor, or several, has come to stand for."""
+        """Yield the new meaning of each descriptor, or of several."""
         for end, several in itertools.groupby(step.table.items(), _second):
             numbers = " ".join(str(number) for number, _ in several)
             yield f"{numbers} = {self.end(end) if end else 'nothing'}"
@@ -107,7 +107,7 @@ class _Snapshot:
         )
 
     def cause(self, number: int) -> str:
-        """Return which step of which process a step follows from."""
+        """Return the process and number of a step that is a cause."""
         step = self.recording.steps[number]
         return f"{self.processes[step.process]} {self.numbers[number]}"
 

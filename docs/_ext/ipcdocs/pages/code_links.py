@@ -118,7 +118,7 @@ class CodeLinks:
                 yield Link(name, named, url if outside else up + url)
 
     def resolve(self, name: Name) -> str:
-        """Return what a name names, or nothing if that is not described."""
+        """Return the full name, or nothing if that is not described."""
         try:
             found = resolve_location(name, self.finder.inventory)
         except CouldNotResolve:

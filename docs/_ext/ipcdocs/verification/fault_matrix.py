@@ -116,7 +116,7 @@ def programs_of(groups: Groups) -> list[str]:
 
 
 def sign(result: Result) -> str:
-    """Return what stands for a result."""
+    """Return the sign of a result."""
     if result.get("instead"):
         return "no"
     return SIGNS.get(result["outcome"], UNKNOWN)

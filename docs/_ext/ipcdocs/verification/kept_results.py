@@ -38,7 +38,7 @@ OUTCOME = ("outcome", "why", "instead")
 
 
 def load() -> Members:
-    """Return what the file holds: no outcome where something has changed.
+    """Return the members of the file: no outcome where something has changed.
 
     It is nothing if there is no such file, or none that can be read.
     """
@@ -95,10 +95,9 @@ def digest(name: str) -> str:
 def save(members: Members, files_behind: Callable[[str], list[str]]) -> None:
     """Write the file.
 
-    Args:
-        members: those of the file of the results.
-        files_behind: returns what the file of a test imports, and itself.
-
+    :param members: those of the file of the results
+    :param files_behind: returns the files that the file of a test imports,
+        and itself
     """
     results = [
         {name: each[name] for name in each if name != "when"}

@@ -32,17 +32,15 @@ class Shown(NamedTuple):
 
 
 def load() -> Shown:
-    """Return what there is to be shown now."""
+    """Return the results to be shown now."""
     return choose(results_file.load(), kept_results.load())
 
 
 def choose(here: Members, kept: Members) -> Shown:
-    """Return what there is to be shown of two files.
+    """Return the results of two files that are to be shown.
 
-    Args:
-        here: what the file of the results holds.
-        kept: what the kept file holds.
-
+    :param here: the members of the file of the results
+    :param kept: the members of the kept file
     """
     new = {key(result): result for result in here.get("results", ())}
     looked_through = set(map(kept_results.test_file, here.get("tests", ())))
@@ -68,17 +66,17 @@ def choose(here: Members, kept: Members) -> Shown:
 
 
 def key(result: Result) -> tuple[str, str, str]:
-    """Return what a result is about."""
+    """Return the subject of a result: its group, fault and program."""
     return result["group"], result["fault"], result["program"]
 
 
 def is_known(result: Result) -> bool:
-    """Tell whether something came of it."""
+    """Return True if something came of it."""
     return result["outcome"] in {"passed", "failed"}
 
 
 def worth(result: Result) -> int:
-    """Return how much a result tells: nothing, why there is none, or one."""
+    """Return the rank of a result: nothing, why there is none, or one."""
     return 2 if is_known(result) else "why" in result
 
 
@@ -90,7 +88,7 @@ def test_files(result: Result) -> set[str]:
 def source(
     results: Iterable[Result], whose: str, members: Members
 ) -> Iterator[str]:
-    """Yield how many results there are of a run, and where and when it was."""
+    """Yield the number of results of a run, and where and when it was."""
     known = [result for result in results if is_known(result)]
     if known:
         first = members.get("when")
@@ -103,7 +101,7 @@ def source(
 
 
 def missing(results: Iterable[Result]) -> Iterator[str]:
-    """Yield how many results are missing, and why."""
+    """Yield the number of results that are missing, and why."""
     unknown = [result for result in results if not is_known(result)]
     for why in dict.fromkeys(result.get("why", NOT_RUN) for result in unknown):
         those = [each for each in unknown if each.get("why", NOT_RUN) == why]
@@ -111,5 +109,5 @@ def missing(results: Iterable[Result]) -> Iterator[str]:
 
 
 def count(results: list[Result]) -> str:
-    """Return how many there are, as the beginning of a sentence."""
+    """Return the number of results as the beginning of a sentence."""
     return f"{len(results)} result{' is' if len(results) == 1 else 's are'}"

@@ -33,7 +33,7 @@ META = '<meta name="description" content="{}">'
 
 
 def are_written(builder: Builder) -> bool:
-    """Tell whether a builder makes a site: a book has no tests."""
+    """Return True if a builder makes a site: a book has no tests."""
     return builder.format == "html" and builder.name != "epub"
 
 
@@ -45,13 +45,11 @@ def page_of(file: str) -> str:
 def uris(
     builder: Builder, page: str, results: Iterable[Result]
 ) -> Callable[[Result], str]:
-    """Return what returns where a result's test can be read.
+    """Return a function that returns the address of a result's test.
 
-    Args:
-        builder: that of the site.
-        page: the name of the page from which to go there.
-        results: those that may be asked for.
-
+    :param builder: that of the site
+    :param page: the name of the page from which to go there
+    :param results: those that may be asked for
     """
     lines = {file: first_lines(file) for file in files_of(results)}
 
@@ -91,7 +89,7 @@ def named_lines(
 
 
 def write(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """Yield what makes a page for each file."""
+    """Yield the name, context and template of a page for each file."""
     env, builder = app.env, app.builder
     linked = [page for page, told in env.metadata.items() if LINKED in told]
     if not linked or not are_written(builder):
