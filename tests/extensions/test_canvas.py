@@ -31,11 +31,11 @@ TIKZ = r"""\begin{tikzpicture}
 """
 
 
-def test_svg() -> None:
+def test_a_drawing_as_svg() -> None:
     assert SMALL.svg("small-1") == SVG
 
 
-def test_tikz() -> None:
+def test_a_drawing_as_tikz() -> None:
     texescape.init()
     first, second = SMALL.tikz(12)
     assert second == TIKZ

@@ -384,8 +384,8 @@ def layout(picture: Drawing) -> list[str]:
 
 
 def test_everything_has_its_place() -> None:
-    said = Words(SMALL)
-    assert layout(diagrams.sequence(said)) == SMALL_SEQUENCE.splitlines()
+    words = Words(SMALL)
+    assert layout(diagrams.sequence(words)) == SMALL_SEQUENCE.splitlines()
     moment = SMALL.at("After the write")
-    tables = diagrams.tables(said, moment, "Then")
+    tables = diagrams.tables(words, moment, "Then")
     assert layout(tables) == SMALL_TABLES.splitlines()

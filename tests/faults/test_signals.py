@@ -230,7 +230,11 @@ def expected_of_child(program: str, arrival: Arrival, number: int) -> Expected:
         return Expected(words, endings, own_lines(arrival), faulty)
     if number == INT:
         words = "all die of SIGINT, and say nothing"
-        return Expected(words, {-INT: None}, own_lines(arrival), faulty)
+        endings = {-INT: None}
+        if arrival.scenario.fault is Fault.CLOSE_ALL_DESCRIPTORS:
+            endings[int(status)] = out
+            words += ", or the parent ends as it was about to"
+        return Expected(words, endings, own_lines(arrival), faulty)
     words = "the parent says in one line that the child failed, status 1; "
     words += "other children may say that their peer is gone"
     return Expected(words, {1: None}, (1,), child_may_complain=True)

@@ -122,6 +122,16 @@ def test_who_waited_for_a_program_to_start_is_compared(
     assert (comparable(other) == comparable(handmade.RUN)) is same
 
 
+def test_where_python_counts_its_threads_is_left_out() -> None:
+    counted = PARENT.replace(
+        "4.0 exit_group",
+        '3.8 read(5</proc/7/stat>, "7 (python)", 1024) = 10\n4.0 exit_group',
+    )
+    assert counted != PARENT
+    child = CHILD.format(when="1.9")
+    assert steps(counted, child) == steps(PARENT, child)
+
+
 def test_a_signal_kills() -> None:
     trace = PARENT.replace(
         "4.0 exit_group(0) = ?",

@@ -39,6 +39,8 @@ TAKING = {
 READING = {"read", "readv", "recvfrom", "recvmsg"}
 IGNORED = {"SIGCHLD", "getsockname"}
 BUFFER = re.compile(r'iov_base="((?:[^"\\]|\\.)*)"')
+# Python from 3.12 on looks there, after a fork, whether it has other threads.
+COUNT_OF_THREADS = re.compile(r"\d+</proc/\d+/stat>")
 EPOLL_DATA = re.compile(r"data=(\{.*?\}|\w+)")
 ADDRESS = re.compile(r'htons\((?P<port>\d+)\)|sun_path=@?"(?P<path>.*?)"')
 
@@ -156,7 +158,9 @@ class Interpreter:
             which it is not known what it stands for, nor that it is a file
         """
         used = call.arguments
-        of_file = any(used.startswith(file) for file in self.files)
+        of_file = COUNT_OF_THREADS.match(used) or any(
+            used.startswith(file) for file in self.files
+        )
         if call.line is not None and call.name != "close" and not of_file:
             raise NotUnderstoodError(
                 f"line {call.line}: {call.name}({used:.60}): a recording "
