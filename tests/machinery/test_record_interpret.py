@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from record import strace_log
-from record.interpret import Interpreter, comparable
+from record.interpret import Interpreter, NotUnderstoodError, comparable
 
 from tests.harness import handmade
 
@@ -78,17 +78,20 @@ def test_a_signal_that_interrupts_nothing_says_so() -> None:
     assert (signal.blocked, signal.detail) == (False, "")
 
 
-@pytest.mark.parametrize(
-    ("read", "causes"), [('"", 64) = 0', ["close"]), ('"ab", 64) = 2', [])]
-)
-def test_only_the_end_comes_after_a_close(
-    read: str, causes: list[str]
-) -> None:
-    """What was written by a call that is not known comes after nothing."""
-    trace = PARENT.replace('"ab", 64) = 2', read)
-    found = steps(trace, "1.9 close(4<pipe:[7]>) = 0\n5.0 exit_group(0) = ?\n")
+CLOSING_CHILD = "1.9 close(4<pipe:[7]>) = 0\n5.0 exit_group(0) = ?\n"
+
+
+def test_the_end_comes_after_a_close() -> None:
+    found = steps(
+        PARENT.replace('"ab", 64) = 2', '"", 64) = 0'), CLOSING_CHILD
+    )
     (step,) = [step for step in found if step.call == "read"]
-    assert [found[cause].call for cause in step.causes] == causes
+    assert [found[cause].call for cause in step.causes] == ["close"]
+
+
+def test_data_that_no_known_call_has_sent_are_refused() -> None:
+    with pytest.raises(NotUnderstoodError, match=r"read.*ab.*CALLS"):
+        steps(PARENT, CLOSING_CHILD)
 
 
 def test_an_empty_datagram_comes_after_the_one_who_sent_it() -> None:
@@ -151,5 +154,6 @@ def test_another_descriptor_is_for_the_same() -> None:
         "1.3 fcntl(4<pipe:[7]>, F_GETFL) = 1\n"
         "1.4 fcntl(4<pipe:[7]>, F_DUPFD_CLOEXEC, 0) = 5<pipe:[7]>",
     )
-    (step,) = [step for step in steps(trace) if step.call == "dup"]
+    found = steps(trace, CHILD.format(when="1.9"))
+    (step,) = [step for step in found if step.call == "dup"]
     assert (step.fd, step.detail, step.table) == (4, "5", {5: step.endpoint})

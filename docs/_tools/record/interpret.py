@@ -37,6 +37,7 @@ TAKING = {
     "wait",
 }
 READING = {"read", "readv", "recvfrom", "recvmsg"}
+FROM_OUTSIDE = {"file", "terminal"}  # whose data need no sender
 IGNORED = {"SIGCHLD", "getsockname"}
 BUFFER = re.compile(r'iov_base="((?:[^"\\]|\\.)*)"')
 # Python from 3.12 on looks there, after a fork, whether it has other threads.
@@ -412,6 +413,10 @@ class Interpreter:
     on_sendto = on_sendmsg = on_writev = on_write
 
     def on_read(self, step: Step, call: Call) -> None:
+        """Note what is read, and who sent it.
+
+        :raises NotUnderstoodError: if nobody did
+        """
         if step.error or call.result is None or step.endpoint is None:
             return
         step.data = data(call)
@@ -424,6 +429,13 @@ class Interpreter:
             if "MSG_PEEK" not in call.arguments:
                 step.taken_from = step.endpoint
                 self.dequeue(step, call, step.taken_from)
+        elif self.objects[step.endpoint[0]] not in FROM_OUTSIDE:
+            raise NotUnderstoodError(
+                f"line {call.line}: {call.name}({call.arguments:.60}): no "
+                "recorded call has sent this. Let CALLS, in "
+                "docs/_tools/record/strace_log.py, have the one that did, and "
+                "interpret.py a method for it, like on_write()"
+            )
 
     on_recvfrom = on_recvmsg = on_readv = on_read
 
