@@ -13,22 +13,6 @@ if TYPE_CHECKING:
 
 # The machinery's own test: the pages do not need it to be built.
 pytestmark = pytest.mark.slow
-PAGES = {
-    "index.md": """# Front page
-
-This *site* is about
-pipes & sockets.
-
-Not this.
-
-```{toctree}
-second
-other
-```
-""",
-    "second.md": "# Second\n\n- A list.\n",
-    "other.rst": "Other\n=====\n\n.. rubric:: No paragraph\n",
-}
 LLMS = """\
 # site
 
@@ -46,7 +30,7 @@ This site is about pipes & sockets.
 def build(folder: Path, **options: str) -> small_sites.Site:
     return small_sites.build(
         folder,
-        PAGES,
+        small_sites.DESCRIBED,
         "ipcdocs.pages.meta_description",
         "ipcdocs.output.llms_txt",
         **options,

@@ -13,26 +13,12 @@ if TYPE_CHECKING:
 
 # The machinery's own test: the pages do not need it to be built.
 pytestmark = pytest.mark.slow
-PAGES = {
-    "index.md": """# Front page
-
-This *site* is about
-pipes & sockets.
-
-Not this.
-
-```{toctree}
-second
-other
-```
-""",
-    "second.md": "# Second\n\n- A list.\n",
-    "other.rst": "Other\n=====\n\n.. rubric:: No paragraph\n",
-}
 
 
 def test_the_first_paragraph_is_the_description(tmp_path: Path) -> None:
-    site = small_sites.build(tmp_path, PAGES, "ipcdocs.pages.meta_description")
+    site = small_sites.build(
+        tmp_path, small_sites.DESCRIBED, "ipcdocs.pages.meta_description"
+    )
     assert not site.warnings
     meta = '<meta content="{}" name="description" />'
     about = "This site is about pipes &amp; sockets."

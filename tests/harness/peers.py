@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from tests.harness.running import RunningProgram
 
 LOOPBACK = "127.0.0.1"
-
-
 LONGEST = ("x" * 107, "x" + "ü" * 53)  # 107 bytes each
 # What receives, a datagram or a stream.
 DATAGRAM_RECEIVERS = [p for p in RECEIVERS if "socket.SOCK_DGRAM" in source(p)]

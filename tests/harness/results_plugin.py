@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ipcdocs.verification import results_file
+from ipcdocs.verification.results_file import file_of
 from tests.harness.catalogue import PROGRAMS
 from tests.harness.fault_groups import FaultGroup
 
@@ -117,11 +118,6 @@ def is_whole(config: pytest.Config) -> bool:
     return not config.getoption("lf") and not any(
         "::" in arg for arg in config.args
     )
-
-
-def file_of(name: str) -> str:
-    """Return the file of a test."""
-    return name.partition("::")[0]
 
 
 def keys_of(item: pytest.Item) -> Iterator[Key]:

@@ -12,6 +12,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
+# Two pages with a paragraph that describes them, and one without.
+DESCRIBED = {
+    "index.md": """# Front page
+
+This *site* is about
+pipes & sockets.
+
+Not this.
+
+```{toctree}
+second
+other
+```
+""",
+    "second.md": "# Second\n\n- A list.\n",
+    "other.rst": "Other\n=====\n\n.. rubric:: No paragraph\n",
+}
 
 
 class Site(NamedTuple):

@@ -12,7 +12,8 @@ of its steps::
 A step is numbered among those of its process, so the second of ``child`` is
 ``child 2``. After an object with two ends stands which of them it is, 0 or 1,
 as ``ipcdocs.recording.model`` describes it. ``4 = nothing`` is a descriptor
-that was closed. What a step does not have is left out.
+that was closed. What a step does not have is left out. What leaving a ``with``
+does has the line of the ``with``.
 
 All that a recording holds is in it but the digests, which the build compares,
 and the order between processes, which may be another the next time.

@@ -106,7 +106,7 @@ class CodeLinks:
     def links(self, names: Iterable[Name], up: str) -> Iterator[Link]:
         """Yield the links of those names that are described somewhere.
 
-        :param up: leads from the page to the folder that has all pages.
+        :param up: leads from the page to the folder that has all pages
         """
         for name in names:
             path = tuple(name.import_components)
@@ -153,7 +153,7 @@ def visit(translator: HTML5Translator, node: linked_listing) -> None:
 def add_links(html: str, links: Iterable[Link], where: nodes.Node) -> str:
     """Return the HTML of a listing with its links.
 
-    :param where: to be named in warnings.
+    :param where: to be named in warnings
     """
     lines = html.split("\n")
     for name, named, url in links:
@@ -182,8 +182,8 @@ def add_links(html: str, links: Iterable[Link], where: nodes.Node) -> str:
 def take_over(app: Sphinx) -> SphinxCodeAutoLink:
     """Keep sphinx-codeautolink from more than finding names.
 
-    :return: its state, which is nowhere but in its listeners.
-    :raises ExtensionError: it has no listener to some event.
+    :returns: its state, which is nowhere but in its listeners
+    :raises ExtensionError: it has no listener to some event
     """
     states = []
     for event in TAKEN_OVER:

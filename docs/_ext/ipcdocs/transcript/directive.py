@@ -195,7 +195,7 @@ class ShowValues(SphinxPostTransform):
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Register the directive, its node and its style sheet."""
+    """Register the directive, its nodes and the values of the last run."""
     app.add_config_value(
         "transcript_results",
         RESULTS,

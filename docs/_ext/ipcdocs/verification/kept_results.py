@@ -25,7 +25,7 @@ import json
 from typing import TYPE_CHECKING
 
 from ipcdocs.project import DOCS, ROOT
-from ipcdocs.verification.results_file import NOT_RUN
+from ipcdocs.verification.results_file import NOT_RUN, file_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ def without_outcome(result: Result) -> Result:
 
 def files_of(result: Result, imports: dict[str, list[str]]) -> set[str]:
     """Return all files that a result speaks of."""
-    tests = map(test_file, result["tests"])
+    tests = map(file_of, result["tests"])
     return own_files(result).union(*(imports[test] for test in tests))
 
 
@@ -75,12 +75,7 @@ def own_files(result: Result) -> set[str]:
     """Return the files of the programs and of the tests of a result."""
     programs = (result["program"], *result.get("peers", ()))
     files = {f"ipc_examples/{program}.py" for program in programs}
-    return files.union(map(test_file, result["tests"]))
-
-
-def test_file(test: str) -> str:
-    """Return the file of a test."""
-    return test.partition("::")[0]
+    return files.union(map(file_of, result["tests"]))
 
 
 def digest(name: str) -> str:
@@ -103,7 +98,7 @@ def save(members: Members, files_behind: Callable[[str], list[str]]) -> None:
         {name: each[name] for name in each if name != "when"}
         for each in members["results"]
     ]
-    tests = {test_file(test) for each in results for test in each["tests"]}
+    tests = {file_of(test) for each in results for test in each["tests"]}
     imports = {test: files_behind(test) for test in sorted(tests)}
     files = set[str]().union(*(files_of(each, imports) for each in results))
     kept = {name: members[name] for name in RUN} | {

@@ -113,8 +113,9 @@ class FillListingFooters(SphinxPostTransform):
 
     def run(self, **_: object) -> None:
         """Replace each place."""
-        members = results_file.load()
-        for place in list(self.document.findall(test_results)):
+        places = list(self.document.findall(test_results))
+        members = results_file.load() if places else {}
+        for place in places:
             text = result(members, place["program"])
             if not text:
                 logger.warning(

@@ -51,6 +51,11 @@ def digest() -> str:
     return found.hexdigest()
 
 
+def file_of(test: str) -> str:
+    """Return the file of a test, by the test's id."""
+    return test.partition("::")[0]
+
+
 def load() -> Members:
     """Return the file's members, or none if it is not of today's tests."""
     try:

@@ -43,7 +43,7 @@ def choose(here: Members, kept: Members) -> Shown:
     :param kept: the members of the kept file
     """
     new = {key(result): result for result in here.get("results", ())}
-    looked_through = set(map(kept_results.test_file, here.get("tests", ())))
+    looked_through = set(map(results_file.file_of, here.get("tests", ())))
     chosen = {
         key(result): result
         for result in kept.get("results", ())
@@ -82,7 +82,7 @@ def worth(result: Result) -> int:
 
 def test_files(result: Result) -> set[str]:
     """Return the files of the tests that a result comes from."""
-    return set(map(kept_results.test_file, result["tests"]))
+    return set(map(results_file.file_of, result["tests"]))
 
 
 def source(
