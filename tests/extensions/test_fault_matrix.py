@@ -352,3 +352,8 @@ def test_the_kept_file_names_no_machine_or_path(root: Path) -> None:
     assert not any("when" in each for each in members["results"])
     # One line each, so that a difference is read at a glance.
     assert len(text.splitlines()) == 4 + 3 * 2 + 4 + 1 + 2 + 2
+
+
+def test_a_file_of_tests_may_have_no_docstring() -> None:
+    assert sources_of_tests.summary_of('"""One.\n\nMore."""') == "One."
+    assert sources_of_tests.summary_of("import os") == ""

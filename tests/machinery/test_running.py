@@ -42,6 +42,10 @@ def test_a_descriptor_left_open_is_told() -> None:
     assert "left open" in finish(os.pipe).err
 
 
+def test_output_that_is_no_utf8_is_shown_with_escapes() -> None:
+    assert finish(lambda: os.write(1, b"a\xff")) == (0, r"a\xff", "")
+
+
 def test_a_child_that_runs_on_is_told() -> None:
     def fork_and_wait() -> None:
         if child := os.fork():
