@@ -13,7 +13,12 @@ from typing import Any, NoReturn
 import pytest
 
 from ipc_examples import round_trips
-from ipc_examples.round_trips import CHANNELS, channel, measure
+from ipc_examples.round_trips import (
+    CHANNELS,
+    channel,
+    echo_and_exit,
+    measure,
+)
 from tests.harness.running import (
     RunningProgram,
     Status,
@@ -155,6 +160,16 @@ def test_can_be_ended_while_its_child_waits(name: str) -> None:
     with RunningProgram(NAME, replace=replace) as running:
         ended = running.finish()
     assert_exit_report(ended, WAITED, status=-signal.SIGTERM, out="")
+
+
+def test_a_child_echoes_until_its_channel_ends() -> None:
+    here, there = channel("UNIX stream")
+    with here[0], there[0]:
+        here[1].sendall(b"a message")
+        here[1].shutdown(socket.SHUT_WR)
+        with RunningProgram(lambda: echo_and_exit(there, here)) as running:
+            assert running.finish() == (1, "", "")
+        assert here[0].recv(100) == b"a message"
 
 
 @pytest.mark.slow
