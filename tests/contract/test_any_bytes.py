@@ -106,15 +106,15 @@ def constants_shown(program: str) -> list[str]:
     What it sends is what its module has as a constant.
     """
     with RunningProgram(program) as running:
-        as_shown = messages(running.finish().out)
+        texts = messages(running.finish().out)
     constants = {
         value.rstrip(b"\0\n"): name
         for name, value in vars(program_module(program)).items()
         if name.isupper() and isinstance(value, bytes)
     }
-    if unknown := [text for text in as_shown if text not in constants]:
+    if unknown := [text for text in texts if text not in constants]:
         pytest.fail(f"{program} shows {unknown}: none of its constants")
-    return [constants[text] for text in as_shown]
+    return [constants[text] for text in texts]
 
 
 def any_sent(program: str, data: bytes) -> Sent:
