@@ -70,7 +70,7 @@ def describe_processes(
 def members(
     group: int, *, session: bool = False
 ) -> Iterator[tuple[int, str, str]]:
-    """Yield the processes of a group, oldest first: number, state, command.
+    """Yield the processes of a group by number: number, state, command.
 
     :param session: whether *group* is the number of a session instead
     """
