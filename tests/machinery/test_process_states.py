@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from tests.harness.process_states import (
     signals_of,
     source_line,
 )
-from tests.harness.running import RunningProgram
+from tests.harness.running import DEADLINE, RunningProgram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,23 +34,22 @@ pytestmark = [
 
 def wait() -> None:
     print("waits", flush=True)
-    signal.pause()
+    while True:  # it is asked where it is by a signal
+        signal.pause()
 
 
 def have_children() -> None:
     """Have a child that waits, one that has ended, and another program."""
+    inlet, _stays_open = os.pipe()
     become_cat = partial(os.execvp, "cat", ["cat"])
     for action in (wait, lambda: None, become_cat):
         if os.fork() == 0:
             try:
-                os.dup2(STAYS_OPEN[0], 0)
+                os.dup2(inlet, 0)
                 action()
             finally:
                 os._exit(0)
     wait()
-
-
-STAYS_OPEN = os.pipe()
 
 
 @pytest.fixture
@@ -67,13 +67,16 @@ def test_each_process_is_told(family: RunningProgram) -> None:
         states = sorted(state for state, _ in found)
         return states == ["S", "S", "S", "Z"] and ("S", "cat") in found
 
+    deadline = time.monotonic() + DEADLINE
     while not settled():
+        if time.monotonic() > deadline:
+            pytest.fail(family.describe_processes("a child, cat, a zombie"))
         os.sched_yield()
     lines = family.describe_processes("a miracle").splitlines()[1:-1]
     text = next(
         f"{n}: {line.strip()}"
         for n, line in enumerate(Path(__file__).read_text().splitlines(), 1)
-        if line == "    signal.pause()"
+        if line == "        signal.pause()"
     )
     here = f"waits in wait(), {Path(__file__).name}:{text}"
     pids = [pid for pid, _, _ in members(family.pid)]
