@@ -49,21 +49,45 @@ def test_shows_each_message_on_a_line() -> None:
         assert running.finish() == (0, out, "")
 
 
+READING = source("pipe").partition("source.read()")[0].count("\n") + 1
+MORE_THAN_A_PIPE_HOLDS = bytes(1_000_000)
+
+
+def at_its_reading(number: signal.Signals) -> None:
+    """Send this process a signal when the parent is about to read."""
+
+    def send(checkpoint: Checkpoint) -> None:
+        if checkpoint.lines[0] == READING:
+            os.kill(os.getpid(), number)
+
+    watch_checkpoints(str(FILES["pipe"]), send)
+
+
 def test_a_child_that_still_writes_does_not_outlive_its_parent() -> None:
-    reading = source("pipe").partition("source.read()")[0].count("\n") + 1
-
-    def terminate(checkpoint: Checkpoint) -> None:
-        if checkpoint.lines[0] == reading:
-            os.kill(os.getpid(), signal.SIGTERM)
-
     def run() -> None:
-        watch_checkpoints(str(FILES["pipe"]), terminate)
-        main_of("pipe", MESSAGE=bytes(1_000_000))()  # more than a pipe holds
+        at_its_reading(signal.SIGTERM)
+        main_of("pipe", MESSAGE=MORE_THAN_A_PIPE_HOLDS)()
 
     with RunningProgram(run, name="pipe") as running:
         ended = running.finish()
     stderr = r"pipe: child: BrokenPipeError\(32, 'Broken pipe'\)\n"
     assert_exit_report(ended, stderr, status=-signal.SIGTERM, out="")
+
+
+def test_an_exception_does_not_wait_for_a_child_that_still_writes() -> None:
+    """A program with the function may be one that goes on after ^C."""
+
+    def run() -> None:
+        at_its_reading(signal.SIGINT)
+        try:
+            receive_from_child(MORE_THAN_A_PIPE_HOLDS)
+        except KeyboardInterrupt:
+            print("goes on")
+
+    with RunningProgram(run, name="pipe") as running:
+        ended = running.finish()
+    stderr = r"pipe: child: BrokenPipeError\(32, 'Broken pipe'\)\n"
+    assert_exit_report(ended, stderr, status=0, out="goes on\n")
 
 
 def test_reports_a_childs_mistake() -> None:
