@@ -384,7 +384,8 @@ def outcome_of(
         out, err = (abbreviated(it or "") for it in (late.stdout, late.stderr))
         raise TimeoutError(
             f"{name}: waited {DEADLINE:g} s for its end; so far stdout {out}, "
-            f"stderr {err}"
+            f"stderr {err}. It ran as a command: where it waits, another "
+            f"test's failure may tell, or a run by hand"
         ) from None
     status = Status(ended.returncode)
     outcome = ExitReport(status, ended.stdout or "", ended.stderr or "")

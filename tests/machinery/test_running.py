@@ -243,7 +243,8 @@ def test_a_command_that_does_not_end_tells_what_it_wrote(
         outcome_of(command, name="sleeper", capture_output=True)
     assert str(late.value) == (
         "sleeper: waited 0.5 s for its end; so far "
-        r"stdout 'out\n', stderr 'err\n'"
+        r"stdout 'out\n', stderr 'err\n'. It ran as a command: where it "
+        "waits, another test's failure may tell, or a run by hand"
     )
 
 

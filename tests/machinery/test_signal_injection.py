@@ -43,7 +43,10 @@ pytestmark = pytest.mark.slow
     [
         (BASELINE, "nothing else happens"),
         (Scenario(fault=Fault.BAD_ARGUMENTS), "it is given wrong arguments"),
-        (Scenario("os.read", Fault.FAIL), "os.read() fails once"),
+        (
+            Scenario("os.read", Fault.FAIL),
+            "os.read() in the first process fails once",
+        ),
         (
             Scenario("os.read", Fault.WOULD_BLOCK, in_child=True),
             "os.read() in a child would block once",
@@ -69,21 +72,21 @@ nothing else happens
 it is given wrong arguments
 each child loses all its descriptors
 each child is killed once its work is done
-os.fork() is interrupted by SIGTERM
-os.fork() fails once
-os.fork() would block once
+os.fork() in the first process is interrupted by SIGTERM
+os.fork() in the first process fails once
+os.fork() in the first process would block once
 os.fork() in a child is interrupted by SIGTERM
 os.fork() in a child would block once
-os.waitpid() is interrupted by SIGTERM
+os.waitpid() in the first process is interrupted by SIGTERM
 os.waitpid() in a child is interrupted by SIGTERM
-selector.select() is interrupted by SIGTERM
-selector.select() finds nothing ready once
-selector.select() fails once
-selector.select() would block once
-selector.select() in a child is interrupted by SIGTERM
-selector.select() in a child finds nothing ready once
-selector.select() in a child fails once
-selector.select() in a child would block once
+select() of any selector in the first process is interrupted by SIGTERM
+select() of any selector in the first process finds nothing ready once
+select() of any selector in the first process fails once
+select() of any selector in the first process would block once
+select() of any selector in a child is interrupted by SIGTERM
+select() of any selector in a child finds nothing ready once
+select() of any selector in a child fails once
+select() of any selector in a child would block once
 """
 
 
@@ -98,14 +101,21 @@ def test_scenarios_are_those_that_a_program_can_come_to(
     found = [str(each) for each in scenarios_of("made", child=False)]
     assert found == MADE_SCENARIOS.splitlines()
     in_child = [str(each) for each in scenarios_of("made", child=True)]
-    assert in_child == found[:4] + [s for s in found if "() in a child" in s]
+    assert in_child == found[:4] + [s for s in found if " in a child " in s]
     monkeypatch.setattr(scenarios, "source", lambda _: "")
+    anywhere = "select() of any selector in the first process"
     plain = [str(each) for each in scenarios_of("plain", child=False)]
     assert plain == [
         "nothing else happens",
-        "os.fork() fails once",
-        "selector.select() finds nothing ready once",
-        "selector.select() fails once",
+        "os.fork() in the first process fails once",
+        f"{anywhere} finds nothing ready once",
+        f"{anywhere} fails once",
+    ]
+    calls = {"one.recv", "other.recv"}
+    spelled_twice = [str(each) for each in scenarios_of("plain", child=False)]
+    assert spelled_twice == [
+        "nothing else happens",
+        "recv() of any socket in the first process fails once",
     ]
 
 

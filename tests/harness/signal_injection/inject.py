@@ -96,9 +96,13 @@ def reach_checkpoints(
 
     for scenario in scenarios or scenarios_of(program, child=child):
         scale = 0 if scenario == BASELINE else 4
-        ended, notes = run_with_checkpoints(
-            program, scenario, note_effects, scale=scale
-        )
+        try:
+            ended, notes = run_with_checkpoints(
+                program, scenario, note_effects, scale=scale
+            )
+        except (TimeoutError, AssertionError) as error:
+            error.add_note("no signal was sent yet")
+            raise
         for line in notes:
             *members, noted = ast.literal_eval(line)
             checkpoint = Checkpoint(*members)

@@ -36,6 +36,11 @@ CALLS = {
     *("read", "recv", "recvfrom", "recvmsg", "select", "send", "sendall"),
     *("sendmsg", "sendto", "sigwait", "socketpair", "waitpid", "write"),
 }
+# Whose methods are replaced: for all of the kind.
+KINDS: dict[object, str] = {
+    selectors.DefaultSelector: "selector",
+    socket.socket: "socket",
+}
 
 
 class Fault(StrEnum):
@@ -62,8 +67,11 @@ class Scenario(NamedTuple):
         if self.fault in {Fault.KILL_CHILD, Fault.CLOSE_ALL_DESCRIPTORS}:
             return f"each child {self.fault}"
         if self.call:
-            whose = " in a child" if self.in_child else ""
-            return f"{self.call}(){whose} {self.fault}"
+            owner, name = owner_of(self.call)
+            kind = KINDS.get(owner)
+            call = f"{name}() of any {kind}" if kind else f"{self.call}()"
+            where = "a child" if self.in_child else "the first process"
+            return f"{call} in {where} {self.fault}"
         return f"it {self.fault}" if self.fault else "nothing else happens"
 
 
@@ -83,14 +91,20 @@ def scenarios_of(program: str, *, child: bool) -> Iterator[Scenario]:
             yield Scenario("os.fork", fault, in_child=True)
     sides = {child, True} if program in FORKING else {False}
     for call, in_child in itertools.product(
-        sorted(calls_of(program)), sorted(sides)
+        replaceable_calls(program), sorted(sides)
     ):
-        if call.rpartition(".")[2] not in CALLS or not hasattr(
-            *owner_of(call)
-        ):
-            continue
         for fault in faults_of(program, call, in_child=in_child):
             yield Scenario(call, fault, in_child)
+
+
+def replaceable_calls(program: str) -> list[str]:
+    """Return the calls that may fail, each once however it is spelled."""
+    found: dict[object, str] = {}
+    for call in sorted(calls_of(program)):
+        owner, name = owner_of(call)
+        if name in CALLS and hasattr(owner, name):
+            found.setdefault((owner, name), call)
+    return [*found.values()]
 
 
 def faults_of(program: str, call: str, *, in_child: bool) -> Iterator[Fault]:
