@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import re
 import selectors
 import signal
 import socket
@@ -12,7 +13,7 @@ from functools import partial
 
 import pytest
 
-from tests.harness.catalogue import FILES, FORKING, source
+from tests.harness.catalogue import FILES, FORKING, ROOT, source
 from tests.harness.running import RunningProgram, main_of
 from tests.harness.signal_injection import scenarios
 from tests.harness.signal_injection.checkpoints import (
@@ -271,3 +272,29 @@ def test_a_signal_to_who_was_waited_for_is_told() -> None:
         *(0, "test_signal_injection"),
     )
     assert told.endswith(": os.kill(child, 0)")
+
+
+README = (ROOT / "tests" / "README.md").read_text("utf-8")
+
+
+def test_the_readme_quotes_the_program_as_it_is() -> None:
+    quotes = re.findall(r"(?m)pipe\.py:(\d+): (.+?)(?:\.\.\.)?$", README)
+    assert quotes
+    lines = source("pipe").splitlines()
+    for number, text in quotes:
+        assert lines[int(number) - 1].strip().startswith(text), (
+            f"tests/README.md says something else of line {number} of pipe.py"
+        )
+
+
+def test_the_readme_draws_lines_that_are_reached() -> None:
+    rows = re.findall(r"(?m)^ +o line (\d+) +o line (\d+)", README)
+    assert rows
+    for child, column in enumerate(zip(*rows, strict=True)):
+        reached = {
+            arrivals[0].checkpoint.lines[0]
+            for arrivals in reach_checkpoints(
+                "pipe", child=bool(child), scenarios=[BASELINE]
+            )
+        }
+        assert {int(number) for number in column} <= reached
