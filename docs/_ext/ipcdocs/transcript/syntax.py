@@ -32,7 +32,10 @@ Time runs down the page. Each line is one of these:
     A key. Between a command and the ^C or ^\ that ends it some output must
     show, in whichever terminal, that the program has begun.
 anything else
-    A line of output.
+    A line of output. A terminal shows standard output and standard error
+    alike: nothing tells one from the other here.
+
+Options come first, in any order; blank lines after them do not count.
 
 The option ``varying`` lists ``SAMPLE=REGEX`` in the manner of a shell's
 words: a sample is quoted if it has spaces, and a backslash is itself. A
