@@ -30,18 +30,43 @@ class One:
 
 def dumb():
     pass
+
+@property
+def told(self):
+    """Return
+
+    all of it.
+    """
+    first = 1
+
+    return first
+
+def only():
+    """Say nothing."""
 '''
+
+
+def site_with(
+    folder: Path,
+    options: str,
+    file: str = "../ipc_examples/one.py",
+    builder: str = "html",
+) -> small_sites.Site:
+    """Build a page with a listing."""
+    (folder / "ipc_examples").mkdir()
+    (folder / "ipc_examples" / "one.py").write_text(PROGRAM)
+    page = f"# Page\n\n```{{literalinclude}} {file}\n{options}\n```\n"
+    texts = {"index.md": page, "two.py": PROGRAM}
+    return small_sites.build(
+        folder, texts, "ipcdocs.pages.listings", builder=builder
+    )
 
 
 def captions(
     folder: Path, options: str, file: str = "../ipc_examples/one.py"
 ) -> tuple[list[str], str]:
     """Build a page with a listing; return its captions, and the warnings."""
-    (folder / "ipc_examples").mkdir()
-    (folder / "ipc_examples" / "one.py").write_text(PROGRAM)
-    page = f"# Page\n\n```{{literalinclude}} {file}\n{options}\n```\n"
-    texts = {"index.md": page, "two.py": PROGRAM}
-    site = small_sites.build(folder, texts, "ipcdocs.pages.listings")
+    site = site_with(folder, options, file)
     found = re.findall(
         r'<span class="caption-text">(.*?)</span><a', site.read("index.html")
     )
@@ -89,3 +114,94 @@ def test_a_part_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_other_files_have_captions_of_their_own(tmp_path: Path) -> None:
     found, warnings = captions(tmp_path, ":caption: A *file*", "two.py")
     assert (found, warnings) == (["A <em>file</em>"], "")
+
+
+def listing_of(site: small_sites.Site) -> str:
+    """Return the text of a page's listing, with its line numbers."""
+    [found] = re.findall(r"(?s)<pre>(.*?)</pre>", site.read("index.html"))
+    return unescape(re.sub("<.*?>", "", found))
+
+
+TOLD = """\
+17@property
+18def told(self):
+23    first = 1
+24
+25    return first
+"""
+
+
+def test_a_part_is_shown_without_its_docstring(tmp_path: Path) -> None:
+    """Its lines have the numbers that they have in the file."""
+    site = site_with(tmp_path, ":pyobject: told\n:lineno-match:")
+    assert (listing_of(site), site.warnings) == (TOLD, "")
+
+
+def test_numbers_are_those_of_the_lines_shown_if_so_asked(
+    tmp_path: Path,
+) -> None:
+    site = site_with(tmp_path, ":pyobject: told")
+    assert listing_of(site) == re.sub("(?m)^[0-9]+", "", TOLD)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("dumb", "14def dumb():\n15    pass\n"),
+        ("only", '27def only():\n28    """Say nothing."""\n'),
+        (
+            "One.send",
+            " 9    def send(self):\n10        " + '"""Send it\n11        all.',
+        ),
+    ],
+)
+def test_a_part_with_nothing_else_is_shown_as_it_is(
+    tmp_path: Path, name: str, shown: str
+) -> None:
+    site = site_with(tmp_path, f":pyobject: {name}\n:lineno-match:")
+    assert listing_of(site).startswith(shown)
+
+
+def test_other_files_are_shown_with_their_docstrings(tmp_path: Path) -> None:
+    site = site_with(tmp_path, ":pyobject: told", "two.py")
+    assert '"""Return\n\n    all of it.\n    """' in listing_of(site)
+
+
+def test_paper_has_no_numbers_that_would_be_wrong(tmp_path: Path) -> None:
+    site = site_with(
+        tmp_path, ":pyobject: told\n:lineno-match:", builder="latex"
+    )
+    [listing] = re.findall(
+        r"(?s)\\begin\{sphinxVerbatim\}(.*?)\\end", site.read("site.tex")
+    )
+    assert "told" in listing
+    assert "all of it" not in listing
+    assert "numbers" not in listing
+
+
+FOLDED = ":caption:\n:folded:"
+SUMMARY = "<summary>The whole program: one.py, 28 lines</summary>"
+
+
+def test_a_listing_can_be_folded(tmp_path: Path) -> None:
+    site = site_with(tmp_path, FOLDED)
+    assert site.warnings == ""
+    [inside] = re.findall(
+        rf'(?s)<details class="listing-folded">\s*{SUMMARY}(.*?)</details>',
+        site.read("index.html"),
+    )
+    assert '<span class="caption-text">' in inside
+    assert listing_of(site) == PROGRAM
+
+
+def test_a_book_has_nothing_folded(tmp_path: Path) -> None:
+    site = site_with(tmp_path, FOLDED, builder="epub")
+    page = site.read("index.xhtml")
+    assert "Send it" in page
+    assert "<details" not in page
+    assert "</details" not in page
+
+
+def test_text_has_nothing_folded(tmp_path: Path) -> None:
+    site = site_with(tmp_path, FOLDED, builder="text")
+    assert "Send it" in site.read("index.txt")

@@ -15,6 +15,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     for name in (
         "code_links",
         "diff_headings",
+        "excerpts",
         "figure_list",
         "furo_fixes",
         "index_entries",
