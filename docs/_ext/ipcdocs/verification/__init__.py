@@ -16,7 +16,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register what runs the tests, and what shows their results."""
     for name in (
         *("fault_matrix", "listing_footer"),
-        *("run_examples", "sources_of_tests"),
+        *("run_examples", "sources_of_tests", "stated_numbers"),
     ):
         app.setup_extension(f"{__name__}.{name}")
     add_static_files(app, __file__, "verification.css")
