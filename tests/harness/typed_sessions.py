@@ -1,0 +1,160 @@
+"""Types the sessions of a page at Python's prompt, as a reader would."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import platform
+import re
+import sys
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import pexpect
+from packaging.specifiers import SpecifierSet
+
+from tests.harness.catalogue import ROOT
+from tests.harness.running import DEADLINE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tests.harness.markdown_blocks import Block
+
+# Nothing that a session prints is like them.
+PROMPT, GO_ON = "\x02>>> ", "\x02... "
+# No readline: it would draw what is typed. Then the prompt is Python's own.
+START = (
+    "import sys; sys.__interactivehook__ = lambda: None;"
+    f" sys.ps1, sys.ps2 = {PROMPT!r}, {GO_ON!r}; del sys"
+)
+FLAGS = doctest.ELLIPSIS | doctest.DONT_ACCEPT_TRUE_FOR_1  # as in conf.py
+OPTIONS = re.compile(r"(:[a-z-]+:.*\n)+\n*")
+PYVERSION = re.compile(r':pyversion: "?([^"\n]+)"?')
+THIS_VERSION = platform.python_version()
+OLD = re.compile(r"(?m)^Traceback \(most recent call last\):\n(?:[ \t].*\n)*")
+
+
+class Difference(NamedTuple):
+    """A statement that does not give at a prompt what its page shows."""
+
+    line: int  # of the page
+    typed: str
+    expected: str
+    came: str
+
+    def __str__(self) -> str:
+        return (
+            f"line {self.line}: typed at a prompt,\n{indented(self.typed)}"
+            f"  should give\n{indented(self.expected)}"
+            f"  but gave\n{indented(self.came)}"
+        )
+
+
+class Prompt:
+    """Python, in a pseudo-terminal of its own.
+
+    :param directory: where it is started
+    """
+
+    def __init__(self, directory: str) -> None:
+        self.python = pexpect.spawn(
+            sys.executable,
+            ["-q", "-i", "-c", START],
+            cwd=directory,
+            echo=False,
+            encoding="utf-8",
+            codec_errors="backslashreplace",
+            env=os.environ
+            | {
+                "NO_COLOR": "1",
+                "PYTHONPATH": str(ROOT),
+                "PYTHON_BASIC_REPL": "1",
+                "TERM": "dumb",
+            },
+            timeout=DEADLINE,
+        )
+        self.python.delaybeforesend = None
+        self.python.expect_exact(PROMPT)
+        self.goes_on = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.python.close(force=True)
+
+    def type(self, statement: str) -> str:
+        """Type a statement, line by line, and return what it prints."""
+        shown = "".join(map(self.type_line, statement.splitlines()))
+        while self.goes_on:
+            shown += self.type_line("")
+        return shown
+
+    def type_line(self, line: str) -> str:
+        """Type a line, and return what comes before the next prompt.
+
+        :raises TimeoutError: no prompt comes
+        :raises EOFError: Python ends
+        """
+        self.python.sendline(line)
+        try:
+            found = self.python.expect_exact([PROMPT, GO_ON])
+        except pexpect.TIMEOUT:
+            raise TimeoutError(self.python.before) from None
+        except pexpect.EOF:
+            raise EOFError(self.python.before) from None
+        self.goes_on = found == 1
+        return str(self.python.before).replace("\r\n", "\n")
+
+
+def differences(
+    blocks: Iterable[Block], directory: str
+) -> Iterator[Difference]:
+    """Type the sessions of a page, and yield what the page shows otherwise.
+
+    :param directory: where the reader is
+    """
+    with Prompt(directory) as prompt:
+        for line, example in examples_of(blocks):
+            try:
+                came = prompt.type(example.source)
+            except (TimeoutError, EOFError) as error:
+                why = f"{type(error).__name__}: {error}\n"
+                yield Difference(line, example.source, example.want, why)
+                return
+            if not alike(example, came):
+                yield Difference(line, example.source, example.want, came)
+
+
+def examples_of(
+    blocks: Iterable[Block],
+) -> Iterator[tuple[int, doctest.Example]]:
+    """Yield the statements and their lines on the page."""
+    for block in blocks:
+        options = OPTIONS.match(block.text)
+        text = block.text[options.end() :] if options else block.text
+        version = PYVERSION.search(options[0]) if options else None
+        if version and THIS_VERSION not in SpecifierSet(version[1]):
+            continue
+        first = block.line + block.text.count("\n") - text.count("\n")
+        for example in doctest.DocTestParser().get_examples(text):
+            if not example.options.get(doctest.SKIP):
+                yield first + example.lineno, example
+
+
+def alike(example: doctest.Example, came: str) -> bool:
+    """Return True if what came is what the page shows."""
+    flags = FLAGS
+    for flag, is_set in example.options.items():
+        flags = flags | flag if is_set else flags & ~flag
+    expected = OLD.sub("", example.want)
+    return doctest.OutputChecker().check_output(
+        expected, OLD.sub("", came), flags
+    )
+
+
+def indented(text: str) -> str:
+    """Return a text's lines, indented."""
+    return "".join(
+        f"    {line}\n" for line in text.splitlines() or ["(nothing)"]
+    )

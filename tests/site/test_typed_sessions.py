@@ -1,0 +1,36 @@
+"""Each session of a page gives what the page shows, typed at a prompt.
+
+The build runs the sessions as doctests, which read all of a session at once.
+A reader types it line by line, in one Python for the page: what a child does
+with the keyboard, or what an expression prints, shows only there.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby, islice
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.harness.markdown_blocks import blocks
+from tests.harness.typed_sessions import differences
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+SESSIONS = {
+    page: [block for _, block in found]
+    for page, found in groupby(
+        (pair for pair in blocks() if pair[1].name == "{doctest}"),
+        key=lambda pair: pair[0],
+    )
+}
+
+
+@pytest.mark.parametrize("page", SESSIONS)
+def test_a_page_can_be_typed(page: str, tmp_path: Path) -> None:
+    # What follows a difference is mostly its consequence.
+    found = [*islice(differences(SESSIONS[page], str(tmp_path)), 3)]
+    if found:
+        pytest.fail(f"docs/{page}, " + "\n".join(map(str, found)))
