@@ -53,7 +53,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 WITH_CHANNELS = [
-    p for p in FORKING if re.search(r"\bos\.pipe\b|\bsocket\b", source(p))
+    p
+    for p in FORKING
+    if re.search(r"\bos\.(pipe|mkfifo)\b|\bsocket\b", source(p))
 ]
 # One whose children serve until it ends them has no use for their status.
 CHECKING_STATUS = [

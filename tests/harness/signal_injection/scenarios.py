@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FIRST, LAST = 3, 299  # the descriptors that a process may lose
-# Calls that a signal may interrupt; all but one may fail.
+# Calls that a signal may interrupt; all but one may fail. Builtins, and those
+# of os, selectors, signal and socket: test_signal_injection.py looks there.
 CALLS = {
     *("accept", "bind", "connect", "create_connection", "create_server"),
     *("execvp", "fork", "getaddrinfo", "listen", "open", "pipe", "print"),
