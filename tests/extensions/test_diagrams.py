@@ -122,24 +122,24 @@ peek
   socket(AF_INET) = 4
   connect(4) port N
   accept(3) = 5
-  sendto(4) b'\\x00\\x00\\x00\\x0eHalf a …
+  send(4) b'\\x00\\x00\\x00\\x0eHalf a le…
   shutdown(4, SHUT_WR)
-  recvfrom(5) b'\\x00\\x00\\x00\\x0e'
+  recv(5) b'\\x00\\x00\\x00\\x0e'
   write(1) b'14 bytes wait\\n'
-  recvfrom(5) b'\\x00\\x00\\x00\\x0e'
-  recvfrom(5) b'Half a league,'
+  recv(5) b'\\x00\\x00\\x00\\x0e'
+  recv(5) b'Half a league,'
   write(1) b'-->Half a league,\\n'
-  recvfrom(5) b'\\x00\\x00\\x00\\x0e'
+  recv(5) b'\\x00\\x00\\x00\\x0e'
   write(1) b'14 bytes wait\\n'
-  recvfrom(5) b'\\x00\\x00\\x00\\x0e'
-  recvfrom(5) b'half a league,'
+  recv(5) b'\\x00\\x00\\x00\\x0e'
+  recv(5) b'half a league,'
   write(1) b'-->half a league,\\n'
-  recvfrom(5) b'\\x00\\x00\\x00\\x1a'
+  recv(5) b'\\x00\\x00\\x00\\x1a'
   write(1) b'26 bytes wait\\n'
-  recvfrom(5) b'\\x00\\x00\\x00\\x1a'
-  recvfrom(5) b'half a league onward …
+  recv(5) b'\\x00\\x00\\x00\\x1a'
+  recv(5) b'half a league onward . . …
   write(1) b'-->half a league onward …
-  recvfrom(5) b''
+  recv(5) b''
   close(5)
   close(4)
   close(3)

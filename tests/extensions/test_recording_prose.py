@@ -84,24 +84,24 @@ listen(3). Will take connections. 3 is now listener.
 socket(AF_INET). 4 is now socket 2.
 connect(4). Asks for port N. 4 is now connection, client's end. It follows from peek: listen(3).
 accept(3). Takes the connection. 5 is now connection, server's end. It follows from peek: connect(4).
-sendto(4). Puts 66 bytes b'\x00\x00\x00\x0eHalf a league,\x00\x00\x00\x0ehalf a league,\x00\x00\x00\x1ahalf a league onward . . .' at the connection, server's end.
+send(4). Puts 66 bytes b'\x00\x00\x00\x0eHalf a league,\x00\x00\x00\x0ehalf a league,\x00\x00\x00\x1ahalf a league onward . . .' at the connection, server's end.
 shutdown(4, SHUT_WR). Closes one direction.
-recvfrom(5). Reads 4 bytes b'\x00\x00\x00\x0e' and leaves them. It follows from peek: sendto(4).
+recv(5). Reads 4 bytes b'\x00\x00\x00\x0e' and leaves them. It follows from peek: send(4).
 write(1). Writes 14 bytes b'14 bytes wait\n'.
-recvfrom(5). Reads 4 bytes b'\x00\x00\x00\x0e'. It follows from peek: sendto(4).
-recvfrom(5). Reads 14 bytes b'Half a league,'. It follows from peek: sendto(4).
+recv(5). Reads 4 bytes b'\x00\x00\x00\x0e'. It follows from peek: send(4).
+recv(5). Reads 14 bytes b'Half a league,'. It follows from peek: send(4).
 write(1). Writes 18 bytes b'-->Half a league,\n'.
-recvfrom(5). Reads 4 bytes b'\x00\x00\x00\x0e' and leaves them. It follows from peek: sendto(4).
+recv(5). Reads 4 bytes b'\x00\x00\x00\x0e' and leaves them. It follows from peek: send(4).
 write(1). Writes 14 bytes b'14 bytes wait\n'.
-recvfrom(5). Reads 4 bytes b'\x00\x00\x00\x0e'. It follows from peek: sendto(4).
-recvfrom(5). Reads 14 bytes b'half a league,'. It follows from peek: sendto(4).
+recv(5). Reads 4 bytes b'\x00\x00\x00\x0e'. It follows from peek: send(4).
+recv(5). Reads 14 bytes b'half a league,'. It follows from peek: send(4).
 write(1). Writes 18 bytes b'-->half a league,\n'.
-recvfrom(5). Reads 4 bytes b'\x00\x00\x00\x1a' and leaves them. It follows from peek: sendto(4).
+recv(5). Reads 4 bytes b'\x00\x00\x00\x1a' and leaves them. It follows from peek: send(4).
 write(1). Writes 14 bytes b'26 bytes wait\n'.
-recvfrom(5). Reads 4 bytes b'\x00\x00\x00\x1a'. It follows from peek: sendto(4).
-recvfrom(5). Reads 26 bytes b'half a league onward . . .'. It follows from peek: sendto(4).
+recv(5). Reads 4 bytes b'\x00\x00\x00\x1a'. It follows from peek: send(4).
+recv(5). Reads 26 bytes b'half a league onward . . .'. It follows from peek: send(4).
 write(1). Writes 30 bytes b'-->half a league onward . . .\n'.
-recvfrom(5). Returns nothing, the end. It follows from peek: shutdown(4, SHUT_WR).
+recv(5). Returns nothing, the end. It follows from peek: shutdown(4, SHUT_WR).
 close(5).
 close(4).
 close(3).

@@ -406,6 +406,10 @@ def test_localhost_has_one_address(
         ("clone(child_stack=NULL, flags=SIGCHLD) = 8", "fork"),
         ("ppoll([{fd=3, events=POLLIN}], 1, NULL, NULL, 0) = 1", "poll"),
         ('unlinkat(AT_FDCWD, "name", 0) = 0', "unlink"),
+        ('sendto(3<x>, "a", 1, 0, NULL, 0) = 1', "send"),
+        ('sendto(3<x>, "a", 1, 0, {sa_family=AF_UNIX}, 2) = 1', "sendto"),
+        ('recvfrom(3<x>, "a", 9, 0, NULL, NULL) = 1', "recv"),
+        ('recvfrom(3<x>, "a", 9, 0, NULL, [128 => 0]) = 1', "recvfrom"),
     ],
 )
 def test_a_call_has_one_name(made: str, named: str) -> None:

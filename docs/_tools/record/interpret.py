@@ -31,12 +31,13 @@ TAKING = {
     "poll",
     "read",
     "readv",
+    "recv",
     "recvfrom",
     "recvmsg",
     "select",
     "wait",
 }
-READING = {"read", "readv", "recvfrom", "recvmsg"}
+READING = {"read", "readv", "recv", "recvfrom", "recvmsg"}
 FROM_OUTSIDE = {"file", "terminal"}  # whose data need no sender
 IGNORED = {"SIGCHLD", "getsockname"}
 BUFFER = re.compile(r'iov_base="((?:[^"\\]|\\.)*)"')
@@ -410,7 +411,7 @@ class Interpreter:
         sent = Sent(len(self.steps), call.result, step.endpoint, rights)
         self.queues[target].append(sent)
 
-    on_sendto = on_sendmsg = on_writev = on_write
+    on_send = on_sendto = on_sendmsg = on_writev = on_write
 
     def on_read(self, step: Step, call: Call) -> None:
         """Note what is read, and who sent it.
@@ -437,7 +438,7 @@ class Interpreter:
                 "interpret.py a method for it, like on_write()"
             )
 
-    on_recvfrom = on_recvmsg = on_readv = on_read
+    on_recv = on_recvfrom = on_recvmsg = on_readv = on_read
 
     def dequeue(self, step: Step, call: Call, end: Endpoint) -> None:
         """Take what was read from the queue, and what came along."""

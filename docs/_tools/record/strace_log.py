@@ -33,6 +33,10 @@ NAMES = {
     "vfork": "fork",
     "wait4": "wait",
 }
+WITHOUT_ADDRESS = (
+    ("recvfrom", "recv", ", NULL, NULL"),
+    ("sendto", "send", ", NULL, 0"),
+)
 CALLS = (
     "accept",
     "accept4",
@@ -174,12 +178,24 @@ def as_call(row: str) -> Call | None:
     if match := LINE.fullmatch(row):
         return Call(
             float(match["start"]),
-            NAMES.get(match["call"], match["call"]),
+            name_of(match["call"], match["arguments"]),
             NAMED.sub(r"\1\2", match["arguments"]),
             None if match["result"] == "?" else int(match["result"]),
             match["rest"].strip(),
         )
     return None
+
+
+def name_of(call: str, arguments: str) -> str:
+    """Return the name that a call has in programs.
+
+    Where the system has no ``send`` and ``recv`` of its own, the library calls
+    ``sendto`` and ``recvfrom`` without an address.
+    """
+    for with_address, without, end in WITHOUT_ADDRESS:
+        if call == with_address and arguments.endswith(end):
+            return without
+    return NAMES.get(call, call)
 
 
 def in_order(traced: list[Traced]) -> list[Traced]:

@@ -28,7 +28,7 @@ SIDES = {
     "pair": ("one end", "other end"),
     "pipe": ("read end", "write end"),
 }
-READING = ("read", "readv", "recvfrom", "recvmsg")
+READING = ("read", "readv", "recv", "recvfrom", "recvmsg")
 WITH_DETAIL = ("dup2", "exit", "kill", "killed", "shutdown", "socket")
 MANY = 9  # zeros, that are counted rather than written
 CLAUSES = {
