@@ -5,7 +5,7 @@ named, with every ``python`` under strace, and writes
 ``docs/recordings/NAME.json``, unless that file tells the same, and beside it
 ``NAME.txt``, its snapshot: read what has changed in it before you commit it.
 ``docs/_ext/ipcdocs/recording/model.py`` describes the one, ``snapshot.py`` the
-other.
+other. A picture, ``NAME.svg``, is drawn anew where there is one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ipcdocs.recording import model
 from ipcdocs.transcript import syntax
 from record import strace_log
 from record.interpret import Interpreter, NotUnderstoodError, comparable
+from record.picture import picture
 from record.snapshot import snapshot
 from tests.harness import markdown_blocks, pseudo_terminals
 
@@ -93,6 +94,8 @@ def write(name: str, made: Recording) -> None:
     else:
         file.write_text(made.dump(), "utf-8")
     file.with_suffix(".txt").write_text(snapshot(made), "utf-8")
+    if (drawn := file.with_suffix(".svg")).exists():
+        drawn.write_text(picture(made), "utf-8")
 
 
 def main() -> int:
