@@ -219,6 +219,16 @@ def test_stepper_obeys_the_keyboard(open_page: Open) -> None:
         assert int(slider.input_value()) == step
 
 
+def test_stepper_shows_the_line_that_made_a_step(open_page: Open) -> None:
+    page = open_page("tutorial/03-pipes.html", reduced_motion="reduce")
+    run = page.locator(".recording-run").first
+    run.scroll_into_view_if_needed()
+    run.get_by_role("button", name="Next").dblclick()
+    shown = run.locator(".stepper-text").inner_text()
+    assert "line 40: pipe()" in shown
+    assert shown.endswith("reader, writer = os.pipe()")
+
+
 def test_site_can_be_read_from_a_disk(open_page: Open) -> None:
     """The zipped site, unpacked: pages, styles, scripts and search."""
     page = open_page("index.html", host=f"{SITE.as_uri()}/")

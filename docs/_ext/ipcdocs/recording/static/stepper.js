@@ -106,6 +106,17 @@ function start(run) {
         }
   }
 
+  // The line at which a process is, where its program stands on the page.
+  function source(held, process) {
+    const [number] = held.d[process];
+    const found = listings.find(([name]) => name == data.programs[process]);
+    const line = found && found[1].children[number - 1];
+    if (!line) return [];
+    const copy = line.cloneNode(true);
+    copy.querySelector(".linenos")?.remove();
+    return [" ", make("code", {}, copy.textContent.trim())];
+  }
+
   function show(count) {
     const now = state(data.steps, count);
     run.classList.toggle("stepper-on", count > 0);
@@ -115,6 +126,7 @@ function start(run) {
     text.textContent = count
       ? `${count} of ${last}. ${words[count - 1].textContent.trim()}`
       : `${last} steps. Move the slider, or press Next.`;
+    if (count) text.append(...source(now, data.steps[count - 1].p));
     slider.setAttribute("aria-valuetext", text.textContent);
     tables.replaceChildren(...Object.keys(now.d)
       .filter((process) => now.d[process][1] != "is not there yet")
