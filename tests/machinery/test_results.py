@@ -315,9 +315,10 @@ def test_it(program):
         told: list[str],
     ) -> None:
         monkeypatch.setattr(keep_results, "SHOWN", shown)
-        source = self.GOOD.replace("if program", "assert 0; if program")
+        source = self.GOOD.partition("    if")[0] + "    assert not program\n"
         done = self.keep(pytester, source)
         done.stdout.fnmatch_lines(told)
+        assert done.outlines.count("  failed: fork, one") == 1
         assert ("  and 1 more" in done.outlines) is bool(told)
 
 
