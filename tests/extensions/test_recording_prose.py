@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from ipcdocs.recording.model import Process, Recording, Step
 from ipcdocs.recording.prose import Words
 from tests.harness import handmade
 from tests.harness.recordings import load
@@ -145,6 +146,22 @@ def test_a_run_is_told_in_these_words(name: str, process: str) -> None:
         re.sub(rf"^{process}(, line \d+)?: ", "", text) for text in sentences
     ]
     assert lines == RUNS[name, process].strip().splitlines()
+
+
+def test_a_datagram_socket_that_connects_asks_for_nothing() -> None:
+    run = Recording(
+        "",
+        {},
+        [Process("one")],
+        ["datagram"],
+        [
+            Step(0, "socket", 1, detail="AF_INET", table={3: (0, 0)}),
+            Step(0, "connect", 2, 3, (0, 0), "port 41267"),
+        ],
+    )
+    assert plain(Words(run).step(1)) == (
+        "one, line 2: connect(3). Notes port 41267 as its destination."
+    )
 
 
 def test_what_holds_has_its_words() -> None:

@@ -54,6 +54,10 @@ CLAUSES = {
 }
 
 
+# No request: the socket has a default destination from now on.
+DATAGRAM_CONNECT = "notes {detail} as its destination"
+
+
 def numbered(names: list[str]) -> list[str]:
     """Return names of which each occurs once, the others with a number."""
     return [
@@ -147,6 +151,8 @@ class Words:
             return "returns nothing, the end"
         child = "" if step.child is None else self.processes[step.child]
         clause = CLAUSES.get(step.call, "")
+        if step.call == "connect" and self.is_datagram(step.endpoint):
+            clause = DATAGRAM_CONNECT
         return clause.format(
             child=child or "itself", detail=step.detail or "nothing"
         )
@@ -163,6 +169,10 @@ class Words:
         if step.sent_to:
             return f"puts {data} {self.queue(step.sent_to)}"
         return f"writes {data}{urgent}"
+
+    def is_datagram(self, end: Endpoint | None) -> bool:
+        """Return True if an end is that of a datagram socket."""
+        return end is not None and self.recording.objects[end[0]] == "datagram"
 
     def is_urgent(self, step: Step) -> bool:
         """Return True if data went past the queue of a connection."""
