@@ -173,12 +173,17 @@ def test_what_holds_has_its_words() -> None:
 parent: 0 is terminal; 1 is terminal; 2 is terminal; 3 is pipe, read end; \
 4 is pipe, write end.
 child: 0 is terminal; 1 is terminal; 2 is terminal; 4 is pipe, write end.
-In the pipe wait 2 bytes ``b'ab'``."""
+Waiting in the pipe: 2 bytes ``b'ab'``."""
     )
     assert words.waiting(states[25]) == {
         "in the pipe": "1 byte ``b'b'``",
         "at the connection, server's end": "3 bytes ``b'xyz'``",
     }
+    assert words.waiting(states[19]) == {
+        "in the pipe": "1 byte ``b'b'``",
+        "in the queue of the listener": "connection",
+    }
+    assert "in the queue of the listener" not in words.waiting(states[20])
     assert [*words.state(states[12])][1] == "child: no descriptors."
     # What was not taken of a datagram is lost.
     assert words.waiting(states[39])["at the datagram pair, other end"] == (

@@ -99,8 +99,7 @@ def test_data_that_no_known_call_has_sent_are_refused() -> None:
     [
         (
             "AF_INET",
-            "{sa_family=AF_INET, sin_port=htons(41267), "
-            'sin_addr=inet_addr("127.0.0.1")}',
+            "{sa_family=AF_INET, sin_port=htons(41267)}",
             [],
         ),
         ("AF_UNIX", '{sa_family=AF_UNIX, sun_path="at"}', ["bind"]),
