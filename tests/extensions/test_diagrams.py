@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import pytest
@@ -365,16 +366,16 @@ label 7,35 3 pipe
 faint 1,21 55.2,21
 label 7,55 4 pipe
 faint 1,41 55.2,41
-data 103.2,52 55.2,31
-data 55.2,51 103.2,92
+data 103.2,53.5 55.2,31
+data 55.2,51 103.2,93.5
 box 1,73 55.2,73 55.2,133 1,133
 title 7,87 child
 label 7,107 3 pipe
 faint 1,93 55.2,93
 label 7,127 4 pipe
 faint 1,113 55.2,113
-data 103.2,62 55.2,103
-data 55.2,123 103.2,102
+data 103.2,60.5 55.2,103
+data 55.2,123 103.2,100.5
 """
 
 
@@ -474,4 +475,25 @@ def test_no_two_arrows_meet_at_one_point(name: str) -> None:
         shape.points[0] for shape in picture.shapes if shape.kind == "head"
     ]
     assert len(heads) == (4 if name == "pipe" else 8)
-    assert len(set(heads)) == len(heads)
+    for (x, y), (other_x, other_y) in combinations(heads, 2):
+        assert x != other_x or abs(y - other_y) >= diagrams.HEAD
+
+
+@pytest.mark.parametrize(
+    ("moment", "rows"),
+    [
+        ("Before the fork", 2),
+        ("After the fork", 3),  # the one between the ends is empty
+        ("After the parent's close and the child's close", 2),
+    ],
+)
+def test_links_have_room_to_cross(moment: str, rows: int) -> None:
+    run = model.load(recorder.RECORDINGS / "pipe.json")
+    picture = diagrams.tables(Words(run), run.at(moment), moment)
+    heights = {
+        shape.text: shape.points[0][1]
+        for shape in picture.shapes
+        if shape.text
+    }
+    between = heights["write end"] - heights["read end"]
+    assert between == (rows - 1) * diagrams.ROW

@@ -38,6 +38,7 @@ OPENING = (
 BASE = 4  # from the middle of a row down to the base line
 PADDING = 6
 GAP = 48  # between tables and what they lead to
+HEAD = 7  # the width of an arrow's head
 BRACKET = 8  # from a listener's queue to what waits in it
 QUEUE = 1  # the second row of a listener, which has one end alone
 
@@ -219,10 +220,21 @@ class _Tables:
         for end in sorted([(number, 0), (number, 1)], key=self.holder):
             holder = "" if end in held else ", no holder"
             rows.append((f"{self.words.side(end)}{holder}", end))
-            if waiting := sum(map(len, self.state.queues[end])):
-                unit = "byte waits" if waiting == 1 else "bytes wait"
-                rows.append((f"  {waiting} {unit}", None))
+            if count := sum(map(len, self.state.queues[end])):
+                unit = "byte waits" if count == 1 else "bytes wait"
+                rows.append((f"  {count} {unit}", None))
+            elif not rows[1:] and self.are_shared(number):
+                rows.append(("", None))  # room where the links cross
         return rows
+
+    def are_shared(self, number: int) -> bool:
+        """Return True if several descriptors lead to each of two ends."""
+        return all(self.holds(end) > 1 for end in ((number, 0), (number, 1)))
+
+    def holds(self, end: Endpoint) -> int:
+        """Return the number of descriptors that lead to an end."""
+        tables = self.state.tables.values()
+        return sum([*table.values()].count(end) for table in tables)
 
     def column(self, x: float, width: float, boxes: Boxes) -> None:
         """Draw boxes one below the other, in the middle."""
@@ -241,6 +253,8 @@ class _Tables:
         """Draw rows, of which the first is the title."""
         self.drawing.box("box", (x, y), (width, ROW * len(rows)))
         for row, text in enumerate(rows):
+            if not text:
+                continue
             top = y + ROW * row
             kind = "label" if row else "title"
             at = (x + PADDING, top + ROW / 2 + BASE)
@@ -253,7 +267,9 @@ class _Tables:
         right = self.drawing.width - 1
         for listener, waiting in self.state.requests.items():
             here = self.places.get((listener[0], QUEUE))
-            for number in waiting if here else ():
+            if here is None:
+                continue  # nobody holds the listener
+            for number in waiting:
                 there = self.places[number, 1]
                 self.drawing.width = right + 2 + BRACKET
                 self.drawing.line(
@@ -269,11 +285,9 @@ class _Tables:
 
         Links to the same end come side by side. No data go by a listener.
         """
-        several = sum(
-            [*table.values()].count(end)
-            for table in self.state.tables.values()
-        )
-        shift = ROW * ((self.links[end] + 0.5) / several - 0.5)
+        several = self.holds(end)
+        apart = min(HEAD, ROW / several)
+        shift = apart * (self.links[end] - (several - 1) / 2)
         self.links[end] += 1
         here, there = (self.left, y), (self.right, self.places[end] + shift)
         if self.is_listener(end):

@@ -273,7 +273,7 @@ class State:
             self.dequeue(step.taken_from, step.data, keeps_boundaries=kept)
 
     def objects(self) -> set[int]:
-        """Return what is held, and the connections that wait for accept."""
+        """Return the numbers of what is held, or waits to be accepted."""
         tables = self.tables.values()
         held = {end for table in tables for end in table.values()}
         waiting = {

@@ -248,7 +248,7 @@ class Words:
         return {fd: self.end(table[fd]) for fd in sorted(table)}
 
     def waiting(self, state: State) -> dict[str, str]:
-        """Return what is in each queue that is not empty, by its name."""
+        """Return the contents of each queue that has some, by its name."""
         data = {
             self.queue(end): ", ".join(map(format_bytes, state.queues[end]))
             for end in sorted(state.queues)
