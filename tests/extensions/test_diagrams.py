@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import pytest
@@ -246,14 +247,15 @@ TABLES = {
     ],
     "After the client's connect": [
         *("pipe", "read end", "  1 byte waits", "write end, no holder"),
-        *("connection", "client's end", "server's end, no holder"),
+        *("listener", "port N", "queue: connection"),
+        *("connection", "server's end, no holder", "client's end"),
         *("parent", "0 terminal", "1 terminal", "2 terminal"),
         *("3 pipe", "5 listener"),
         "child",
         *("client", "0 terminal", "1 terminal", "2 terminal", "3 connection"),
     ],
 }
-BOXES = {"pipe", "connection", "parent", "child", "client"}
+BOXES = {"pipe", "listener", "connection", "parent", "child", "client"}
 # Which of them can be read from (<) and written to (>).
 DIRECTIONS = {
     "After the child's write": [
@@ -275,17 +277,22 @@ def test_tables_show_who_holds_what(moment: str) -> None:
     texts = [shape for shape in picture.shapes if shape.text]
     assert [shape.text for shape in texts] == TABLES[moment]
     right = texts[0].points[0][0]
-    rows = {
-        (shape.points[0][0] == right, shape.points[0][1]): shape
-        for shape in texts
-    }
     links = []
+
+    def row(x: int, y: float) -> str:
+        """Return the text of the row at a height, left or right."""
+        (found,) = (
+            shape.text
+            for shape in texts
+            if (shape.points[0][0] == right) == x
+            and abs(shape.points[0][1] - diagrams.BASE - y) < diagrams.ROW / 2
+        )
+        return found
+
     for shape in picture.shapes:
         if shape.kind == "data":
             by_side = enumerate(sorted(shape.points))
-            ends = (
-                rows[i == 1, y + diagrams.BASE].text for i, (_, y) in by_side
-            )
+            ends = (row(side, y) for side, (_, y) in by_side)
             sign = "<" if shape.points[0] > shape.points[1] else ">"
             links.append(f" {sign} ".join(ends))
     assert links == DIRECTIONS[moment]
@@ -359,16 +366,16 @@ label 7,35 3 pipe
 faint 1,21 55.2,21
 label 7,55 4 pipe
 faint 1,41 55.2,41
-data 103.2,57 55.2,31
-data 55.2,51 103.2,97
+data 103.2,53.5 55.2,31
+data 55.2,51 103.2,93.5
 box 1,73 55.2,73 55.2,133 1,133
 title 7,87 child
 label 7,107 3 pipe
 faint 1,93 55.2,93
 label 7,127 4 pipe
 faint 1,113 55.2,113
-data 103.2,57 55.2,103
-data 55.2,123 103.2,97
+data 103.2,60.5 55.2,103
+data 55.2,123 103.2,100.5
 """
 
 
@@ -389,3 +396,104 @@ def test_everything_has_its_place() -> None:
     moment = SMALL.at("After the write")
     tables = diagrams.tables(words, moment, "Then")
     assert layout(tables) == SMALL_TABLES.splitlines()
+
+
+# Three moments of a server and its client: who is linked to what. A link is
+# a line from a table's row to another row, a bracket is one on the right.
+CONNECTING = {
+    "Before the connect": [
+        *("listener", "port 41267", "queue: empty"),
+        *("inet_stream_accept", *("0 terminal", "1 terminal", "2 terminal")),
+        "3 listener",
+        *("inet_stream_connect 1", "0 terminal", "1 terminal", "2 terminal"),
+        "3 socket",
+        "3 listener refers port 41267",
+    ],
+    "After the connect": [
+        *("listener", "port 41267", "queue: connection"),
+        *("connection", "server's end, no holder", "client's end"),
+        *("inet_stream_accept", *("0 terminal", "1 terminal", "2 terminal")),
+        "3 listener",
+        *("inet_stream_connect 1", "0 terminal", "1 terminal", "2 terminal"),
+        "3 connection",
+        "queue: connection refers server's end, no holder",
+        "3 listener refers port 41267",
+        "client's end data 3 connection",
+        "3 connection data client's end",
+    ],
+    "After the accept": [
+        *("listener", "port 41267", "queue: empty"),
+        *("connection", "server's end", "client's end"),
+        *("inet_stream_accept", *("0 terminal", "1 terminal", "2 terminal")),
+        *("3 listener", "4 connection"),
+        *("inet_stream_connect 1", "0 terminal", "1 terminal", "2 terminal"),
+        "3 connection",
+        "3 listener refers port 41267",
+        "server's end data 4 connection",
+        "4 connection data server's end",
+        "client's end data 3 connection",
+        "3 connection data client's end",
+    ],
+}
+
+
+def linked(picture: Drawing) -> list[str]:
+    """Return the texts of a drawing, and which rows its lines join."""
+    texts = [shape for shape in picture.shapes if shape.text]
+    lefts = sorted({shape.points[0][0] for shape in texts})
+    lines = [shape.text for shape in texts]
+    for shape in picture.shapes:
+        if shape.kind in ("data", "refers"):
+            ends = []
+            for x, y in (shape.points[0], shape.points[-1]):
+                column = lefts[x > lefts[1] - diagrams.GAP / 2]
+                (row,) = (
+                    text.text
+                    for text in texts
+                    if text.points[0][0] == column
+                    and abs(text.points[0][1] - diagrams.BASE - y)
+                    < diagrams.ROW / 2
+                )
+                ends.append(row)
+            lines.append(f" {shape.kind} ".join(ends))
+    return lines
+
+
+@pytest.mark.parametrize("moment", CONNECTING)
+def test_a_connection_waits_in_its_listeners_queue(moment: str) -> None:
+    run = model.load(recorder.RECORDINGS / "inet_streams.json")
+    words = Words(run).within(map(run.at, CONNECTING))
+    picture = diagrams.tables(words, run.at(moment), moment)
+    assert linked(picture) == CONNECTING[moment]
+
+
+@pytest.mark.parametrize("name", ["pipe", "socketpair"])
+def test_no_two_arrows_meet_at_one_point(name: str) -> None:
+    run = model.load(recorder.RECORDINGS / f"{name}.json")
+    picture = diagrams.tables(Words(run), run.at("After the fork"), "")
+    heads = [
+        shape.points[0] for shape in picture.shapes if shape.kind == "head"
+    ]
+    assert len(heads) == (4 if name == "pipe" else 8)
+    for (x, y), (other_x, other_y) in combinations(heads, 2):
+        assert x != other_x or abs(y - other_y) >= diagrams.HEAD
+
+
+@pytest.mark.parametrize(
+    ("moment", "rows"),
+    [
+        ("Before the fork", 2),
+        ("After the fork", 3),  # the one between the ends is empty
+        ("After the parent's close and the child's close", 2),
+    ],
+)
+def test_links_have_room_to_cross(moment: str, rows: int) -> None:
+    run = model.load(recorder.RECORDINGS / "pipe.json")
+    picture = diagrams.tables(Words(run), run.at(moment), moment)
+    heights = {
+        shape.text: shape.points[0][1]
+        for shape in picture.shapes
+        if shape.text
+    }
+    between = heights["write end"] - heights["read end"]
+    assert between == (rows - 1) * diagrams.ROW

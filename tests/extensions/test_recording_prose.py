@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from ipcdocs.recording.model import Process, Recording, Step
 from ipcdocs.recording.prose import Words
 from tests.harness import handmade
 from tests.harness.recordings import load
@@ -147,6 +148,22 @@ def test_a_run_is_told_in_these_words(name: str, process: str) -> None:
     assert lines == RUNS[name, process].strip().splitlines()
 
 
+def test_a_datagram_socket_that_connects_asks_for_nothing() -> None:
+    run = Recording(
+        "",
+        {},
+        [Process("one")],
+        ["datagram"],
+        [
+            Step(0, "socket", 1, detail="AF_INET", table={3: (0, 0)}),
+            Step(0, "connect", 2, 3, (0, 0), "port 41267"),
+        ],
+    )
+    assert plain(Words(run).step(1)) == (
+        "one, line 2: connect(3). Notes port 41267 as its destination."
+    )
+
+
 def test_what_holds_has_its_words() -> None:
     words = Words(handmade.RUN)
     states = list(handmade.RUN.states())
@@ -156,12 +173,17 @@ def test_what_holds_has_its_words() -> None:
 parent: 0 is terminal; 1 is terminal; 2 is terminal; 3 is pipe, read end; \
 4 is pipe, write end.
 child: 0 is terminal; 1 is terminal; 2 is terminal; 4 is pipe, write end.
-In the pipe wait 2 bytes ``b'ab'``."""
+Waiting in the pipe: 2 bytes ``b'ab'``."""
     )
     assert words.waiting(states[25]) == {
         "in the pipe": "1 byte ``b'b'``",
         "at the connection, server's end": "3 bytes ``b'xyz'``",
     }
+    assert words.waiting(states[19]) == {
+        "in the pipe": "1 byte ``b'b'``",
+        "in the queue of the listener": "connection",
+    }
+    assert "in the queue of the listener" not in words.waiting(states[20])
     assert [*words.state(states[12])][1] == "child: no descriptors."
     # What was not taken of a datagram is lost.
     assert words.waiting(states[39])["at the datagram pair, other end"] == (

@@ -520,3 +520,33 @@ def test_the_recorded_run_follows_its_transcript(
     assert ('id="run-made"' in html) == (not warning)
     if not warning:
         assert html.index("transcript-screen") < html.index('id="run-made"')
+
+
+@pytest.mark.parametrize(
+    ("text", "caption"),
+    [
+        (RECORDED, "This run, call by call"),
+        (
+            RECORDED.replace("made\n", "made\n:varying: 41267=\\d+\n")
+            + "41267\n",
+            "Another such run, call by call",
+        ),
+    ],
+)
+def test_a_run_with_other_values_is_called_another(
+    tmp_path: Path, text: str, caption: str
+) -> None:
+    recording = replace(handmade.RUN, transcript=digest(text))
+    texts = {
+        "index.md": f"# Page\n\n```{{transcript}}\n{text}```\n",
+        "recordings/made.json": recording.dump(),
+    }
+    site = small_sites.build(
+        tmp_path, texts, "ipcdocs.transcript", "ipcdocs.recording"
+    )
+    assert not site.warnings
+    found = re.findall(
+        r'class="recording-title"><strong>(.+?)</strong>',
+        site.read("index.html"),
+    )
+    assert found == [caption]

@@ -94,6 +94,36 @@ def test_data_that_no_known_call_has_sent_are_refused() -> None:
         steps(PARENT, CLOSING_CHILD)
 
 
+@pytest.mark.parametrize(
+    ("family", "address", "causes"),
+    [
+        (
+            "AF_INET",
+            "{sa_family=AF_INET, sin_port=htons(41267)}",
+            [],
+        ),
+        ("AF_UNIX", '{sa_family=AF_UNIX, sun_path="at"}', ["bind"]),
+    ],
+)
+def test_a_datagram_socket_that_connects_asks_nobody(
+    family: str, address: str, causes: list[str]
+) -> None:
+    trace = f"""\
+1.0 stat("@line:10", 0x7ff) = -1 ENOENT (No such file or directory)
+1.1 socket({family}, SOCK_DGRAM, 0) = 3<socket:[7]>
+1.2 bind(3<socket:[7]>, {address}, 16) = 0
+1.3 socket({family}, SOCK_DGRAM, 0) = 4<socket:[8]>
+1.4 connect(4<socket:[8]>, {address}, 16) = 0
+1.5 send(4<socket:[8]>, "ab", 2, 0) = 2
+1.6 exit_group(0) = ?
+"""
+    found = steps(trace)
+    (step,) = [step for step in found if step.call == "connect"]
+    assert [found[cause].call for cause in step.causes] == causes
+    (sent,) = [step for step in found if step.data]
+    assert sent.sent_to == (1, 0)
+
+
 def test_an_empty_datagram_comes_after_the_one_who_sent_it() -> None:
     trace = """\
 1.0 stat("@line:10", 0x7ff) = -1 ENOENT (No such file or directory)

@@ -362,9 +362,12 @@ class Interpreter:
             or step.fd is None
         ):
             return
-        if target in self.named:
+        datagram = self.objects[step.endpoint[0]] == "datagram"
+        # A datagram socket notes a port and asks nobody; a path has to exist.
+        asks = not datagram or not step.detail.startswith("port ")
+        if asks and target in self.named:
             step.causes = [self.named[target]]
-        if self.objects[step.endpoint[0]] == "datagram":
+        if datagram:
             self.peers[step.endpoint] = target
             return
         new = self.new("connection")

@@ -35,6 +35,7 @@ LOOKS = r"""
   faint/.style={line width=.3pt, black!25},
   data/.style={line width=1pt, blue!70!black, fill=blue!70!black},
   cause/.style={line width=.7pt, blue!70!black, dashed},
+  refers/.style={line width=.7pt, gray},
   head/.style={fill=blue!70!black},
   dot/.style={fill=black},
   box/.style={line width=.5pt, draw=black!60, fill=black!4},

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,9 @@ OPENING = (
 BASE = 4  # from the middle of a row down to the base line
 PADDING = 6
 GAP = 48  # between tables and what they lead to
+HEAD = 7  # the width of an arrow's head
+BRACKET = 8  # from a listener's queue to what waits in it
+QUEUE = 1  # the second row of a listener, which has one end alone
 
 Row = tuple[str, "Endpoint | None"]
 Boxes = dict[str, list[Row]]  # by their titles
@@ -151,6 +155,7 @@ class _Tables:
         self.state = state
         self.drawing = Drawing(title)
         self.places: dict[Endpoint, float] = {}
+        self.links: dict[Endpoint, int] = defaultdict(int)
         tables = {
             self.words.processes[process]: self.table(state.tables[process])
             for process in sorted(state.tables)
@@ -164,13 +169,31 @@ class _Tables:
         self.drawing.width = self.right + width(objects) + 1
         self.drawing.height = max(height(tables), height(objects)) + 2
         self.column(self.right, width(objects), objects)
+        self.queues()
         self.column(1, self.left - 1, tables)
 
     def objects(self) -> list[int]:
-        """Return the objects with two sides of which one is held."""
-        tables = self.state.tables.values()
-        ends = {end for table in tables for end in table.values()}
-        return sorted({end[0] for end in ends if self.words.side(end)})
+        """Return the objects that have two sides, or a queue."""
+        return [
+            number
+            for number in sorted(self.state.objects())
+            if self.words.side((number, 0)) or self.is_listener((number, 0))
+        ]
+
+    def is_listener(self, end: Endpoint) -> bool:
+        """Return True if an end is a listener, which carries no data."""
+        return self.recording.objects[end[0]] == "listener"
+
+    def holder(self, end: Endpoint) -> int:
+        """Return the first process that holds an end, or can accept it."""
+        tables = self.state.tables
+        wanted = {end} | {
+            listener
+            for listener, waiting in self.state.requests.items()
+            if end[1] == 1 and end[0] in waiting
+        }
+        holders = [p for p in tables if wanted & {*tables[p].values()}]
+        return min(holders, default=len(self.recording.processes))
 
     def table(self, table: Table) -> list[Row]:
         """Return the rows of a descriptor table."""
@@ -180,17 +203,38 @@ class _Tables:
         ]
 
     def object(self, number: int) -> list[Row]:
-        """Return the rows of an object with two ends."""
+        """Return the rows of a listener, or of an object with two ends.
+
+        The ends are in the order of the processes that hold them.
+        """
+        if self.is_listener((number, 0)):
+            waiting = self.state.requests[number, 0]
+            names = [self.words.objects[each] for each in waiting]
+            return [
+                (self.words.name((number, 0)), (number, 0)),
+                (f"queue: {join_words(names or ['empty'])}", (number, QUEUE)),
+            ]
         tables = self.state.tables.values()
         held = {end for table in tables for end in table.values()}
         rows: list[Row] = []
-        for end in ((number, 0), (number, 1)):
+        for end in sorted([(number, 0), (number, 1)], key=self.holder):
             holder = "" if end in held else ", no holder"
             rows.append((f"{self.words.side(end)}{holder}", end))
-            if waiting := sum(map(len, self.state.queues[end])):
-                unit = "byte waits" if waiting == 1 else "bytes wait"
-                rows.append((f"  {waiting} {unit}", None))
+            if count := sum(map(len, self.state.queues[end])):
+                unit = "byte waits" if count == 1 else "bytes wait"
+                rows.append((f"  {count} {unit}", None))
+            elif not rows[1:] and self.are_shared(number):
+                rows.append(("", None))  # room where the links cross
         return rows
+
+    def are_shared(self, number: int) -> bool:
+        """Return True if several descriptors lead to each of two ends."""
+        return all(self.holds(end) > 1 for end in ((number, 0), (number, 1)))
+
+    def holds(self, end: Endpoint) -> int:
+        """Return the number of descriptors that lead to an end."""
+        tables = self.state.tables.values()
+        return sum([*table.values()].count(end) for table in tables)
 
     def column(self, x: float, width: float, boxes: Boxes) -> None:
         """Draw boxes one below the other, in the middle."""
@@ -209,6 +253,8 @@ class _Tables:
         """Draw rows, of which the first is the title."""
         self.drawing.box("box", (x, y), (width, ROW * len(rows)))
         for row, text in enumerate(rows):
+            if not text:
+                continue
             top = y + ROW * row
             kind = "label" if row else "title"
             at = (x + PADDING, top + ROW / 2 + BASE)
@@ -216,9 +262,37 @@ class _Tables:
             if row:
                 self.drawing.line("faint", (x, top), (x + width, top))
 
+    def queues(self) -> None:
+        """Lead from each queue of a listener to what waits in it."""
+        right = self.drawing.width - 1
+        for listener, waiting in self.state.requests.items():
+            here = self.places.get((listener[0], QUEUE))
+            if here is None:
+                continue  # nobody holds the listener
+            for number in waiting:
+                there = self.places[number, 1]
+                self.drawing.width = right + 2 + BRACKET
+                self.drawing.line(
+                    "refers",
+                    (right, here),
+                    (right + BRACKET, here),
+                    (right + BRACKET, there),
+                    (right, there),
+                )
+
     def link(self, end: Endpoint, y: float) -> None:
-        """Draw in which direction data can go by a descriptor."""
-        here, there = (self.left, y), (self.right, self.places[end])
+        """Draw in which direction data can go by a descriptor.
+
+        Links to the same end come side by side. No data go by a listener.
+        """
+        several = self.holds(end)
+        apart = min(HEAD, ROW / several)
+        shift = apart * (self.links[end] - (several - 1) / 2)
+        self.links[end] += 1
+        here, there = (self.left, y), (self.right, self.places[end] + shift)
+        if self.is_listener(end):
+            self.drawing.line("refers", here, there)
+            return
         reads, writes = True, True
         if self.recording.objects[end[0]] in ONE_WAY:
             reads, writes = end[1] == 0, end[1] == 1

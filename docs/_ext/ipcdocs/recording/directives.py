@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from ipcdocs.recording.model import Recording, State
 
 CAPTION = "This run, call by call"
+ANOTHER = "Another such run, call by call"
 LEGEND = (
     "A row is a call, after the number of its line in the program. A process"
     " waits where its line is dotted. An arrow leads to a call from what made"
@@ -90,7 +91,9 @@ def load(env: BuildEnvironment, name: str) -> Recording:
     return model.load(file)
 
 
-def run_nodes(run: Recording, name: str) -> nodes.Element:
+def run_nodes(
+    run: Recording, name: str, caption: str = CAPTION
+) -> nodes.Element:
     """Return a run as it is shown on a page, with *name* as its id."""
     words = Words(run)
     steps = [
@@ -100,7 +103,7 @@ def run_nodes(run: Recording, name: str) -> nodes.Element:
     return nodes.container(
         "",
         nodes.paragraph(
-            "", "", nodes.strong("", CAPTION), classes=["recording-title"]
+            "", "", nodes.strong("", caption), classes=["recording-title"]
         ),
         recording_diagram(
             drawing=diagrams.sequence(words), name=f"{name}-title"
@@ -195,9 +198,10 @@ class Descriptors(SphinxDirective):
         self.add_name(figure)
         prose = nodes.enumerated_list()
         try:
-            words = Words(load(self.env, self.arguments[0]))
-            for number, title in enumerate(filter(None, self.content), 1):
-                state = words.recording.at(title)
+            run = load(self.env, self.arguments[0])
+            states = {t: run.at(t) for t in filter(None, self.content)}
+            words = Words(run).within(states.values())
+            for number, (title, state) in enumerate(states.items(), 1):
                 name = f"{figure['ids'][0]}-{number}"
                 figure += moment(words, state, title, name)
                 prose += in_words(words, state, title)

@@ -227,11 +227,18 @@ def _full(step: Step) -> dict[str, object]:
 
 @dataclass
 class State:
-    """What the processes hold, and what waits in the queue of each end."""
+    """What the processes hold, and what waits in queues.
+
+    In the queue of an end wait data, in that of a listener the connections
+    that nobody has accepted yet.
+    """
 
     tables: dict[int, Table] = field(default_factory=dict)
     lines: dict[int, int | None] = field(default_factory=dict)
     queues: dict[Endpoint, list[str]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    requests: dict[Endpoint, list[int]] = field(
         default_factory=lambda: defaultdict(list)
     )
 
@@ -239,7 +246,13 @@ class State:
         """Return a state that is independent of this one."""
         tables = {number: {**table} for number, table in self.tables.items()}
         queues = {end: [*queue] for end, queue in self.queues.items()}
-        return State(tables, {**self.lines}, defaultdict(list, queues))
+        requests = {end: [*each] for end, each in self.requests.items()}
+        return State(
+            tables,
+            {**self.lines},
+            defaultdict(list, queues),
+            defaultdict(list, requests),
+        )
 
     def apply(self, recording: Recording, step: Step) -> None:
         """Let a step happen."""
@@ -252,11 +265,42 @@ class State:
         if step.call == "fork" and step.child is not None:
             self.tables[step.child] = dict(table)
         self.lines[step.process] = step.line
+        self.enqueue(recording, step)
         if step.sent_to is not None:
             self.queues[step.sent_to].append(step.data)
         if step.taken_from is not None:
             kept = recording.objects[step.taken_from[0]] in KEEPS_BOUNDARIES
             self.dequeue(step.taken_from, step.data, keeps_boundaries=kept)
+
+    def objects(self) -> set[int]:
+        """Return the numbers of what is held, or waits to be accepted."""
+        tables = self.tables.values()
+        held = {end for table in tables for end in table.values()}
+        waiting = {
+            connection
+            for listener, queue in self.requests.items()
+            if listener in held
+            for connection in queue
+        }
+        return {number for number, _ in held} | waiting
+
+    def enqueue(self, recording: Recording, step: Step) -> None:
+        """Put a new connection into its listener's queue, or take it out."""
+        connections = [
+            end[0]
+            for end in step.table.values()
+            if end and recording.objects[end[0]] == "connection"
+        ]
+        if step.call == "connect":
+            for cause in step.causes:
+                for end in recording.steps[cause].table.values():
+                    if end and recording.objects[end[0]] == "listener":
+                        self.requests[end] += connections
+        if step.call == "accept" and step.endpoint:
+            waiting = self.requests[step.endpoint]
+            self.requests[step.endpoint] = [
+                number for number in waiting if number not in connections
+            ]
 
     def dequeue(
         self, end: Endpoint, data: str, *, keeps_boundaries: bool

@@ -6,6 +6,7 @@ What is code is between double backquotes.
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 from ipcdocs.recording.model import ENDING, ONE_WAY
@@ -52,6 +53,10 @@ CLAUSES = {
     "poll": "finds ready: {detail}",
     "select": "finds ready: {detail}",
 }
+
+
+# No request: the socket has a default destination from now on.
+DATAGRAM_CONNECT = "notes {detail} as its destination"
 
 
 def numbered(names: list[str]) -> list[str]:
@@ -105,6 +110,37 @@ class Words:
         names = [process.name for process in recording.processes]
         self.processes = numbered(names)
 
+    def within(self, states: Iterable[State]) -> Words:
+        """Return words that number only what there is at some moments."""
+        known = sorted({n for state in states for n in state.objects()})
+        names = numbered([self.kinds[number] for number in known])
+        words = copy.copy(self)
+        words.objects = [*self.objects]
+        for number, name in zip(known, names, strict=True):
+            words.objects[number] = name
+        return words
+
+    def name(self, listener: Endpoint) -> str:
+        """Return the name to which a listener is bound: ``port 41267``.
+
+        Which port the system chose is known from the first client.
+        """
+        steps = self.recording.steps
+        names = [""]
+        for number, step in enumerate(steps):
+            if step.call == "listen" and listener in step.table.values():
+                names += [
+                    other.detail
+                    for other in steps
+                    if (
+                        other.call == "bind"
+                        and other.endpoint == step.endpoint
+                    )
+                    or (other.call == "connect" and number in other.causes)
+                ]
+        name = next((n for n in names if n not in ("", "port 0")), "a port")
+        return name if "port" in name.split(" ") else f"the name {name}"
+
     def side(self, end: Endpoint) -> str:
         """Return the name of one side of an object with two, or nothing."""
         number, side = end
@@ -147,6 +183,8 @@ class Words:
             return "returns nothing, the end"
         child = "" if step.child is None else self.processes[step.child]
         clause = CLAUSES.get(step.call, "")
+        if step.call == "connect" and self.is_datagram(step.endpoint):
+            clause = DATAGRAM_CONNECT
         return clause.format(
             child=child or "itself", detail=step.detail or "nothing"
         )
@@ -163,6 +201,10 @@ class Words:
         if step.sent_to:
             return f"puts {data} {self.queue(step.sent_to)}"
         return f"writes {data}{urgent}"
+
+    def is_datagram(self, end: Endpoint | None) -> bool:
+        """Return True if an end is that of a datagram socket."""
+        return end is not None and self.recording.objects[end[0]] == "datagram"
 
     def is_urgent(self, step: Step) -> bool:
         """Return True if data went past the queue of a connection."""
@@ -206,12 +248,20 @@ class Words:
         return {fd: self.end(table[fd]) for fd in sorted(table)}
 
     def waiting(self, state: State) -> dict[str, str]:
-        """Return the data in each queue that is not empty, by its name."""
-        return {
+        """Return the contents of each queue that has some, by its name."""
+        data = {
             self.queue(end): ", ".join(map(format_bytes, state.queues[end]))
             for end in sorted(state.queues)
             if state.queues[end]
         }
+        connections = {
+            f"in the queue of the {self.end(listener)}": join_words(
+                self.objects[number] for number in waiting
+            )
+            for listener, waiting in sorted(state.requests.items())
+            if waiting and listener[0] in state.objects()
+        }
+        return data | connections
 
     def state(self, state: State) -> Iterator[str]:
         """Yield a sentence for each process, and for each queue."""
@@ -221,7 +271,7 @@ class Words:
             name = self.processes[process]
             yield f"{name}: {'; '.join(fds) or 'no descriptors'}."
         for queue, data in self.waiting(state).items():
-            yield sentence([f"{queue} wait {data}"])
+            yield sentence([f"waiting {queue}: {data}"])
 
     def sharing(self, state: State) -> str:
         """Return a caption: who has come to share what; or nothing."""

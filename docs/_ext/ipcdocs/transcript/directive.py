@@ -16,7 +16,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from ipcdocs.recording import model
-from ipcdocs.recording.directives import load, run_nodes
+from ipcdocs.recording.directives import ANOTHER, CAPTION, load, run_nodes
 from ipcdocs.transcript.syntax import (
     RESULTS,
     Kind,
@@ -155,16 +155,24 @@ class TranscriptDirective(SphinxDirective):
             classes=["transcript-terminals", f"transcript-columns-{count}"],
             result=file.name,
         )
-        return [result, *self.recorded(transcript.record, text)]
+        return [result, *self.recorded(transcript, text)]
 
-    def recorded(self, name: str, text: str) -> Iterator[nodes.Node]:
-        """Yield the recorded run of this transcript, if it has one."""
+    def recorded(
+        self, transcript: Transcript, text: str
+    ) -> Iterator[nodes.Node]:
+        """Yield the recorded run of this transcript, if it has one.
+
+        Where the transcript shows other values, such as a port, than were
+        recorded, it is called another one.
+        """
+        name = transcript.record
         programs = self.env.srcdir.parent / "ipc_examples"
         try:
             if name:
                 run = load(self.env, name)
                 model.check_up_to_date(run, text, programs)
-                yield run_nodes(run, f"run-{name}")
+                caption = ANOTHER if transcript.varying else CAPTION
+                yield run_nodes(run, f"run-{name}", caption)
         except model.RecordingError as error:
             logger.warning("%s", error, location=self.get_location())
 
