@@ -97,24 +97,19 @@ function start(run) {
   function mark(held) {
     for (const line of sources.querySelectorAll("[data-at]"))
       line.removeAttribute("data-at");
-    for (const [process, [number]] of Object.entries(held.d))
-      for (const [program, box] of listings)
-        if (program == data.programs[process] && number) {
-          const line = box.children[number - 1];
-          const at = line.dataset.at;
-          line.dataset.at = (at ? `${at}, ` : "") + data.names[process];
-        }
+    for (const process in held.d) {
+      const line = lineOf(held, process);
+      if (!line) continue;
+      const at = line.dataset.at;
+      line.dataset.at = (at ? `${at}, ` : "") + data.names[process];
+    }
   }
 
   // The line at which a process is, where its program stands on the page.
-  function source(held, process) {
+  function lineOf(held, process) {
     const [number] = held.d[process];
     const found = listings.find(([name]) => name == data.programs[process]);
-    const line = found && found[1].children[number - 1];
-    if (!line) return [];
-    const copy = line.cloneNode(true);
-    copy.querySelector(".linenos")?.remove();
-    return [" ", make("code", {}, copy.textContent.trim())];
+    return found?.[1].children[number - 1];
   }
 
   function show(count) {
@@ -126,7 +121,12 @@ function start(run) {
     text.textContent = count
       ? `${count} of ${last}. ${words[count - 1].textContent.trim()}`
       : `${last} steps. Move the slider, or press Next.`;
-    if (count) text.append(...source(now, data.steps[count - 1].p));
+    const line = count && lineOf(now, data.steps[count - 1].p);
+    if (line) {
+      const copy = line.cloneNode(true);
+      copy.querySelector(".linenos")?.remove();
+      text.append(" ", make("code", {}, copy.textContent.trim()));
+    }
     slider.setAttribute("aria-valuetext", text.textContent);
     tables.replaceChildren(...Object.keys(now.d)
       .filter((process) => now.d[process][1] != "is not there yet")
@@ -140,12 +140,7 @@ function start(run) {
     const row = svg.querySelector(`[data-step="${count - 1}"]`);
     row.classList.add("stepper-now");
     reveal(drawn, row);
-    const [at] = now.d[data.steps[count - 1].p];
-    for (const [program, box] of listings) {
-      const line = box.children[at - 1];
-      if (program == data.programs[data.steps[count - 1].p] && line)
-        reveal(box, line);
-    }
+    if (line) reveal(line.parentNode, line);
   }
 
   previous.onclick = () => show(Number(slider.value) - 1);
