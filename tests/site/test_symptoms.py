@@ -13,15 +13,18 @@ import pytest
 
 from tests.harness import markdown_blocks
 
-SYMPTOMS = (markdown_blocks.DOCS / "reference" / "symptoms.md").read_text(
-    "utf-8"
-)
-INDEX, *GROUPS = SYMPTOMS.split("\n## ")
-ENTRIES = dict(
-    entry.split("\n", 1)
-    for group in GROUPS
-    for entry in group.split("\n### ")[1:]
-)
+REFERENCE = markdown_blocks.DOCS / "reference"
+INDEX = (REFERENCE / "symptoms.md").read_text("utf-8")
+PAGES = {
+    page.stem: page.read_text("utf-8")
+    for page in sorted(REFERENCE.glob("symptoms/*.md"))
+}
+WHERE, ENTRIES = {}, {}
+for group, page in PAGES.items():
+    for entry in page.split("\n## ")[1:]:
+        title, _, text = entry.partition("\n")
+        assert title not in ENTRIES
+        WHERE[title], ENTRIES[title] = group, text
 CHAPTERS = "".join(
     file.read_text("utf-8")
     for file in sorted(markdown_blocks.DOCS.glob("tutorial/*.md"))
@@ -47,14 +50,20 @@ def about(heading: str) -> str:
     return ENTRIES[heading].partition("```")[0].strip()
 
 
-def printed(heading: str) -> str:
-    """Return the output of an entry's example, which the build checks."""
+def printed(text: str) -> str:
+    """Return the output of the examples in a text, which the build checks."""
     return "".join(
         example.want
-        for block in markdown_blocks.blocks_of(ENTRIES[heading])
+        for block in markdown_blocks.blocks_of(text)
         if block.name == "{doctest}"
         for example in doctest.DocTestParser().get_examples(block.text)
     )
+
+
+def parts(heading: str) -> tuple[str, str]:
+    """Return what of an entry stands before its cure, and the cure."""
+    before, cure = ENTRIES[heading].split("\n**Cure.** ")
+    return before, cure
 
 
 @pytest.mark.parametrize("name", sorted({*MENTIONED} - GENERAL))
@@ -66,14 +75,14 @@ def test_what_a_chapter_mentions_has_an_entry(name: str) -> None:
 
 
 def test_there_are_enough_symptoms() -> None:
-    assert len(ENTRIES) >= 25
+    assert len(ENTRIES) >= 70
 
 
 @every_entry
 def test_the_example_prints_what_is_looked_for(heading: str) -> None:
     text = ".*".join(map(re.escape, heading.split(" … ")))
     silent = about(heading).startswith(NO_TEXT)
-    assert bool(re.search(text, printed(heading))) != silent
+    assert bool(re.search(text, printed(parts(heading)[0]))) != silent
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the texts are Linux's")
@@ -82,7 +91,7 @@ def test_the_number_the_name_and_the_text_are_of_one_error(
     heading: str,
 ) -> None:
     for number, name in re.findall(
-        r"`\[Errno (\d+)\]`, `(\w+)`", ENTRIES[heading]
+        r"^`\[Errno (\d+)\]`, `(\w+)`", ENTRIES[heading].strip()
     ):
         assert getattr(errno, name) == int(number)
         assert os.strerror(int(number)) == heading
@@ -96,12 +105,25 @@ def test_the_build_compares_what_exceptions_say() -> None:
 
 @every_entry
 def test_an_entry_is_whole(heading: str) -> None:
-    assert f"| [{heading}](#{anchor(heading)}) |" in INDEX
+    link = f"symptoms/{WHERE[heading]}.md#{anchor(heading)}"
+    assert f"| [{heading}]({link}) |" in INDEX
     assert about(heading)
-    assert printed(heading)
-    for part in "\n**Cause.** ", "\n**Cure.** ", "](../tutorial/":
-        assert part in ENTRIES[heading]
+    before, cure = parts(heading)
+    assert printed(before)
+    assert "\n**Cause.** " in before
+    assert "](../../tutorial/" in cure
+
+
+@every_entry
+def test_the_cure_is_run(heading: str) -> None:
+    _, cure = parts(heading)
+    assert "```{doctest}\n" in cure
 
 
 def test_the_table_leads_to_entries_alone() -> None:
-    assert set(re.findall(r"\| \[(.+?)\]\(#", INDEX)) == set(ENTRIES)
+    assert set(re.findall(r"\| \[(.+?)\]\(symptoms/", INDEX)) == set(ENTRIES)
+
+
+def test_the_table_is_in_the_order_of_the_alphabet() -> None:
+    rows = re.findall(r"\| \[(.+?)\]\(symptoms/", INDEX)
+    assert rows == sorted(rows, key=str.lower)
