@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: 0BSD
 """Puts into the index, and so first in a search, what readers look for.
 
-That is each figure by its number, each symptom by what is written below, and each
-name of C on the page that says what Python has for it.
+That is each figure by its number, each symptom by what is written below, and
+each name of C on the page that says what Python has for it.
 
-A symptom is found by its heading; by the names and the numbers of its errors; by
-the line that Python prints, whole and without its class, on Linux and on macOS;
-and by the words of a comment in its section: ``% find: some words | other words``.
-The search of Sphinx shows an entry first if it is the whole query.
+A symptom is found by its heading, by the names and the numbers of its errors,
+by the line that Python prints, whole and without its class, on Linux and on
+macOS, and by the words of a comment in its section: ``% find: these | those``.
+Sphinx's search shows an entry first if it is the whole query.
 """
 
 from __future__ import annotations
