@@ -34,6 +34,29 @@ MENTIONED = sorted(
     set(re.findall(rf"\b(?:{NAMES})\b|\[Errno -?\d+\]", CHAPTERS))
     | set(re.findall(r"\b[A-Z]\w+(?:Error|Warning)\b", CHAPTERS))
 )
+# From XNU's bsd/sys/errno.h; the numbers up to 34 but EDEADLK are Linux's too.
+MACOS = {
+    "EAGAIN": 35,
+    "EINPROGRESS": 36,
+    "ENOTSOCK": 38,
+    "EDESTADDRREQ": 39,
+    "EMSGSIZE": 40,
+    "EPROTOTYPE": 41,
+    "EPROTONOSUPPORT": 43,
+    "EAFNOSUPPORT": 47,
+    "EADDRINUSE": 48,
+    "EADDRNOTAVAIL": 49,
+    "ENETUNREACH": 51,
+    "ECONNABORTED": 53,
+    "ECONNRESET": 54,
+    "ENOBUFS": 55,
+    "EISCONN": 56,
+    "ENOTCONN": 57,
+    "ETIMEDOUT": 60,
+    "ECONNREFUSED": 61,
+    "EHOSTUNREACH": 65,
+    "EOPNOTSUPP": 102,
+}
 # What a program of the tutorial raises itself, and what names them all.
 GENERAL = {"ConnectionError", "IncompleteReadError", "OSError", "ValueError"}
 NO_TEXT = "**No text.** "
@@ -95,6 +118,16 @@ def test_the_number_the_name_and_the_text_are_of_one_error(
     ):
         assert getattr(errno, name) == int(number)
         assert os.strerror(int(number)) == heading
+
+
+@every_entry
+def test_macos_has_another_number(heading: str) -> None:
+    first = about(heading).partition("\n\n")[0]
+    for name in re.findall(r"^`\[Errno \d+\]`, `(\w+)`", first):
+        found = re.findall(r"on macOS\s+`\[Errno (\d+)\] ", first)
+        own = getattr(errno, name)
+        wanted = [str(MACOS.get(name, own))]
+        assert found == wanted or (own < 35 and not found)
 
 
 def test_the_build_compares_what_exceptions_say() -> None:
