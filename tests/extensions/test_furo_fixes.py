@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 from sphinx.errors import ExtensionError, ThemeError
 
-from ipcdocs.pages.furo_fixes import FIXES, mend
+from ipcdocs.pages.furo_fixes import FIXES, DropDuplicateIds, mend
 from tests.harness import markdown_blocks, small_sites
 
 if TYPE_CHECKING:
@@ -104,3 +106,10 @@ def test_the_build_fails_if_tables_are_not_wrapped(
     monkeypatch.setattr(wrap, lambda *_, **__: None)
     with pytest.raises(ExtensionError, match="table-wrapper"):
         build(tmp_path)
+
+
+def test_a_table_without_ids_has_to_be_wrapped_as_well() -> None:
+    document = new_document("page")
+    document += nodes.table()
+    with pytest.raises(ExtensionError, match="table-wrapper"):
+        DropDuplicateIds(document).run()

@@ -304,6 +304,23 @@ def test_it(program):
         done.stdout.fnmatch_lines([told])
         assert not kept.exists()
 
+    @pytest.mark.parametrize(
+        ("shown", "told"), [(1, ["  failed: *", "  and 1 more"]), (2, [])]
+    )
+    def test_only_a_few_of_the_bad_are_named(
+        self,
+        pytester: pytest.Pytester,
+        monkeypatch: pytest.MonkeyPatch,
+        shown: int,
+        told: list[str],
+    ) -> None:
+        monkeypatch.setattr(keep_results, "SHOWN", shown)
+        source = self.GOOD.partition("    if")[0] + "    assert not program\n"
+        done = self.keep(pytester, source)
+        done.stdout.fnmatch_lines(told)
+        assert done.outlines.count("  failed: fork, one") == 1
+        assert ("  and 1 more" in done.outlines) is bool(told)
+
 
 def test_behind_a_test_is_what_it_imports_directly_or_not() -> None:
     files = files_behind("tests/faults/test_signals.py")

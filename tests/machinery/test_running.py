@@ -332,3 +332,17 @@ def test_input_and_output_have_their_encoding() -> None:
     with RunningProgram(copy, stdin=b"a\n", encoding="utf-16-le") as program:
         out = program.finish().out.encode()
     assert out.decode("utf-16-le") == "A\n\n"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another")
+def test_an_unprivileged_user_has_nothing_of_roots(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def tell() -> None:
+        print(os.getresuid(), os.getresgid(), os.getgroups())
+
+    monkeypatch.setattr(running, "main_of", lambda *_: tell)
+    with RunningProgram(running.as_unprivileged_user("pipe")) as program:
+        ended = program.finish()
+    nobody = (running.NOBODY,) * 3
+    assert ended.out == f"{nobody} {nobody} []\n"

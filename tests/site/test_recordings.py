@@ -29,9 +29,12 @@ RECORDED = recorder.recorded()
 CLOSING = {"close", "shutdown", "exit", "killed"}
 
 
+ENDS = (".json", ".txt", ".svg")
+
+
 def test_every_recording_is_on_a_page() -> None:
     files = {file.name for file in recorder.RECORDINGS.iterdir()}
-    named = {f"{name}{end}" for name in RECORDED for end in (".json", ".txt")}
+    named = {f"{name}{end}" for name in RECORDED for end in ENDS}
     if unused := files - named:
         pytest.fail(
             f"no transcript has the option record for {sorted(unused)} in "
