@@ -132,9 +132,9 @@ def search(page: Page, words: str) -> list[str]:
 
 FOUND = [
     ("recvmsg", "tutorial/09-reads-and-writes.html"),
-    ("EADDRINUSE", "reference/symptoms.html"),
-    ("Errno 98", "reference/symptoms.html"),
-    ("Address already in use", "reference/symptoms.html"),
+    ("EADDRINUSE", "reference/symptoms/names.html"),
+    ("Errno 98", "reference/symptoms/names.html"),
+    ("Address already in use", "reference/symptoms/names.html"),
     ("Figure 8", "tutorial/08-connections.html"),
     ("gethostbyname", "reference/c-to-python.html"),
     ("pass a descriptor", "tutorial/09-reads-and-writes.html"),

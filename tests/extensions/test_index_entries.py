@@ -32,19 +32,25 @@ figure
 ```
 
 ```{toctree}
-reference/symptoms
+reference/symptoms/sending
 reference/c-to-python
 ```
 """
-SYMPTOMS = """# Symptoms
+SYMPTOMS = """# Symptoms: sending
 
 Text.
 
-## Group
+## Broken pipe
 
-### Broken pipe
+`[Errno 32]`, `EPIPE` and `SIGPIPE`. More: `EINTR`; on macOS
+`[Errno 33] Pipe broken`.
 
-`[Errno 32]`, `EPIPE` and `SIGPIPE`. More: `EINTR`
+% find: write to nobody | a;b
+
+```
+Traceback (most recent call last):
+os.BrokenPipeError: [Errno 32] Broken pipe: 'here'
+```
 
 `ENOENT` is elsewhere.
 """
@@ -59,20 +65,37 @@ NAMES = """# Names
 INDEX = {
     "spoon": "index.html#spoons",
     "Figure 2b": "index.html#figure-2b",
-    "Broken pipe": "reference/symptoms.html#broken-pipe",
-    "Errno 32": "reference/symptoms.html#broken-pipe",
-    "EPIPE": "reference/symptoms.html#broken-pipe",
-    "EINTR": "reference/symptoms.html#broken-pipe",
     "read": "reference/c-to-python.html#c-read",
     "iovec": "reference/c-to-python.html#c-read",
     "recv": "reference/c-to-python.html#c-recv",
 }
+# A symptom's, as a reader would write them.
+INDEX |= dict.fromkeys(
+    (
+        "Broken pipe",
+        "Errno 32",
+        "[Errno 32] Broken pipe",
+        "[Errno 32] Broken pipe: 'here'",
+        "BrokenPipeError: [Errno 32] Broken pipe",
+        "BrokenPipeError: [Errno 32] Broken pipe: 'here'",
+        "os.BrokenPipeError: [Errno 32] Broken pipe",
+        "os.BrokenPipeError: [Errno 32] Broken pipe: 'here'",
+        "EPIPE",
+        "EINTR",
+        "Errno 33",
+        "Pipe broken",
+        "[Errno 33] Pipe broken",
+        "BrokenPipeError: [Errno 33] Pipe broken",
+        "write to nobody",
+    ),
+    "reference/symptoms/sending.html#broken-pipe",
+)
 
 
 def test_an_entry_leads_to_an_answer(tmp_path: Path) -> None:
     texts = {
         "index.md": FRONT,
-        "reference/symptoms.md": SYMPTOMS,
+        "reference/symptoms/sending.md": SYMPTOMS,
         "reference/c-to-python.md": NAMES,
     }
     site = small_sites.build(tmp_path, texts, "ipcdocs.pages.index_entries")

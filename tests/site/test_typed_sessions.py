@@ -7,12 +7,13 @@ with the keyboard, or what an expression prints, shows only there.
 
 from __future__ import annotations
 
+import re
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness.markdown_blocks import blocks
+from tests.harness.markdown_blocks import DOCS, blocks, blocks_of
 from tests.harness.typed_sessions import differences
 
 if TYPE_CHECKING:
@@ -26,6 +27,21 @@ SESSIONS = {
         key=lambda pair: pair[0],
     )
 }
+# Who comes to an entry by the search has typed none of those before it.
+ENTRIES = {
+    f"{page.stem}: {entry.partition(chr(10))[0]}": [
+        block for block in blocks_of(entry) if block.name == "{doctest}"
+    ]
+    for page in sorted(DOCS.glob("reference/symptoms/*.md"))
+    for entry in re.split(r"(?m)^## ", page.read_text("utf-8"))[1:]
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_a_symptom_can_be_typed_alone(entry: str, tmp_path: Path) -> None:
+    found = [*islice(differences(ENTRIES[entry], str(tmp_path)), 3)]
+    if found:
+        pytest.fail("\n".join(map(str, found)))
 
 
 @pytest.mark.parametrize("page", SESSIONS)

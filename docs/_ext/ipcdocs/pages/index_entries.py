@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: 0BSD
 """Puts into the index, and so first in a search, what readers look for.
 
-That is each figure by its number, each symptom by its text and the numbers of
-its errors, and each name of C on the page that says what Python has for it.
+That is each figure by its number, each symptom by what is written below, and
+each name of C on the page that says what Python has for it.
+
+A symptom is found by its heading, by the names and the numbers of its errors,
+by the line that Python prints, whole and without its class, on Linux and on
+macOS, and by the words of a comment in its section: ``% find: these | those``.
+Sphinx's search shows an entry first if it is the whole query.
 """
 
 from __future__ import annotations
@@ -21,7 +26,10 @@ if TYPE_CHECKING:
     from sphinx.util.typing import ExtensionMetadata
 
 FIGURE = re.compile(r"figure-\d+[a-c]?")
-ERRNO = re.compile(r"\[(Errno \d+)\]|(E[A-Z]{3,})")
+ERRNO = re.compile(r"\[(Errno -?\d+)\](?: (.+))?|(E[A-Z_]{3,})")
+RAISED = re.compile(r"(?m)^Traceback .*\n((?:\w+\.)*(\w+): (.+))$")
+SYMPTOMS = "reference/symptoms/"
+FIND = "find:"
 C_NAME = re.compile(r"(?:struct )?([a-zA-Z]\w+)")
 
 
@@ -32,10 +40,11 @@ class IndexEntries(SphinxTransform):
 
     def apply(self, **_: object) -> None:
         """Add them; what is found by them is the main place for its name."""
-        find = {
-            "reference/c-to-python": self.c_names,
-            "reference/symptoms": self.symptoms,
-        }.get(self.env.docname, self.figures)
+        find = self.figures
+        if self.env.docname == "reference/c-to-python":
+            find = self.c_names
+        elif self.env.docname.startswith(SYMPTOMS):
+            find = self.symptoms
         for element, names in list(find()):
             target = element["ids"][0]
             entries = [
@@ -68,15 +77,12 @@ class IndexEntries(SphinxTransform):
                 yield element, [name.replace("-", " ").capitalize()]
 
     def symptoms(self) -> Iterator[tuple[nodes.Element, list[str]]]:
-        """Yield each symptom's section, with its text and its errors."""
+        """Yield each symptom's section, with all that it is found by."""
         for section in self.document.findall(nodes.section):
-            if isinstance(section.parent.parent, nodes.section):
-                title, first = section[0].astext(), section[1]
-                words = [
-                    word.astext() for word in first.findall(nodes.literal)
-                ]
-                found = filter(None, map(ERRNO.fullmatch, words))
-                yield section, [title, *(m[1] or m[2] for m in found)]
+            if isinstance(section.parent, nodes.section):
+                names = dict.fromkeys(found_by(section))
+                # A semicolon would divide an entry in two.
+                yield section, [name for name in names if ";" not in name]
 
     def c_names(self) -> Iterator[tuple[nodes.Element, list[str]]]:
         """Yield the first paragraph of each row, and the new names in it."""
@@ -90,6 +96,37 @@ class IndexEntries(SphinxTransform):
             if names:
                 first["ids"].append(f"c-{nodes.make_id(names[0])}")
                 yield first, names
+
+
+def found_by(section: nodes.section) -> Iterator[str]:
+    """Yield what a symptom is found by."""
+    title = section[0].astext()
+    yield title
+    first = next(
+        child for child in section if isinstance(child, nodes.paragraph)
+    )
+    example = next(section.findall(nodes.literal_block)).astext()
+    classes = []
+    for whole, name, text in RAISED.findall(example):
+        if title in whole:
+            classes.append(name)
+            for line in (whole, f"{name}: {text}", text):
+                yield line
+                before, _, _ = line.partition(title)
+                yield before + title
+    for word in first.findall(nodes.literal):
+        if match := ERRNO.fullmatch(word.astext()):
+            number, text, name = match.groups()
+            yield number or name
+            if text:  # the line that another system prints
+                yield from (text, f"[{number}] {text}")
+                yield from (f"{each}: [{number}] {text}" for each in classes)
+            elif number:
+                yield f"[{number}] {title}"
+    for comment in section.findall(nodes.comment):
+        if comment.astext().startswith(FIND):
+            words = comment.astext().removeprefix(FIND).split("|")
+            yield from map(str.strip, words)
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

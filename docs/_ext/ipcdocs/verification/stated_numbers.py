@@ -5,7 +5,7 @@
 
     a buffer of {value}`unix_datagram_receive.BUFFER_SIZE` bytes
     after {value}`five seconds <inet_stream_select.IDLE>`
-    the {count}`eleven chapters <docs/tutorial/*.md>`
+    the {count}`eleven chapters <docs/tutorial/??-*.md>`
 
 ``value`` reads a constant of a program, ``count`` counts the files that a
 pattern matches from the project's root, those with a leading underscore left
