@@ -38,7 +38,7 @@ def anchor(heading: str) -> str:
 
 
 def queries(heading: str, text: str) -> Iterator[str]:
-    """Yield what a reader may paste or type who is to find an entry."""
+    """Yield the queries that should find an entry."""
     yield heading
     about, _, rest = text.partition("```{doctest}")
     example = rest.partition("```")[0]

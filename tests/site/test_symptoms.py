@@ -84,7 +84,7 @@ def printed(text: str) -> str:
 
 
 def parts(heading: str) -> tuple[str, str]:
-    """Return what of an entry stands before its cure, and the cure."""
+    """Return the two parts of an entry, its cure and all before it."""
     before, cure = ENTRIES[heading].split("\n**Cure.** ")
     return before, cure
 

@@ -3,21 +3,27 @@
 
 import selectors
 import socket
+import threading
 from selectors import EVENT_READ, EVENT_WRITE
 
-pending = b"Half a league"
-vain = 0
-sock, peer = socket.socketpair()
-with sock, peer, selectors.DefaultSelector() as selector:
-    selector.register(sock, EVENT_READ | EVENT_WRITE)
-    for _ in range(1000):
-        # A server would wait here; 0 only asks whether it would.
-        for _key, events in selector.select(timeout=0):
-            if pending and events & EVENT_WRITE:
-                pending = pending[sock.send(pending) :]
-                if not pending:
-                    selector.modify(sock, EVENT_READ)
-            else:
-                vain += 1
-    print("arrived:", peer.recv(1024))
-print("woken in vain", vain, "times of 1000")
+server, client = socket.socketpair()
+with server, client, selectors.DefaultSelector() as selector:
+    client.sendall(b"Half a league")  # and half a second later it leaves
+    threading.Timer(0.5, client.shutdown, [socket.SHUT_WR]).start()
+    selector.register(server, EVENT_READ)
+    turns = 0
+    connected = True
+    pending = b""
+    while connected:
+        turns += 1
+        for _key, events in selector.select():
+            if events & EVENT_READ:
+                data = server.recv(1024)
+                connected = bool(data)
+                pending += data
+            if events & EVENT_WRITE and pending:
+                pending = pending[server.send(pending) :]
+            wanted = EVENT_READ | (EVENT_WRITE if pending else 0)
+            selector.modify(server, wanted)
+    print("echoed:", client.recv(1024))
+print("turns of the loop:", turns)

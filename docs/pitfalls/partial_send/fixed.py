@@ -1,28 +1,27 @@
 # SPDX-License-Identifier: 0BSD
-"""Send what is left of a message until nothing is."""
+"""Send the whole message."""
 
-import contextlib
 import socket
+import threading
+import time
 
 MESSAGE = bytes(10_000_000)
 
 
-def drain(receiver: socket.socket) -> int:
-    """Read what has come; return how many bytes."""
+def read_slowly(receiver: socket.socket) -> None:
+    """Read to the end, resting after each piece; say how much came."""
     count = 0
-    with contextlib.suppress(BlockingIOError):
-        while piece := receiver.recv(65536):
-            count += len(piece)
-    return count
+    while piece := receiver.recv(1_000_000):
+        count += len(piece)
+        time.sleep(0.01)
+    print(count, "of", len(MESSAGE), "bytes arrived")
 
 
 sender, receiver = socket.socketpair()
 with sender, receiver:
-    sender.setblocking(False)
-    receiver.setblocking(False)
-    arrived = 0
-    rest = memoryview(MESSAGE)
-    while rest:
-        rest = rest[sender.send(rest) :]
-        arrived += drain(receiver)
-print(arrived, "of", len(MESSAGE), "bytes arrived")
+    peer = threading.Thread(target=read_slowly, args=[receiver])
+    peer.start()
+    sender.settimeout(20)
+    sender.sendall(MESSAGE)
+    sender.shutdown(socket.SHUT_WR)
+    peer.join()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: 0BSD
 """Give each client a thread of its own."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ import threading
 
 def answer(connection: socket.socket) -> None:
     """Send back what a client sends, until it leaves."""
-    with connection:
+    with connection, contextlib.suppress(ConnectionError):
         while data := connection.recv(1024):
             connection.sendall(data)
 

@@ -99,7 +99,7 @@ class IndexEntries(SphinxTransform):
 
 
 def found_by(section: nodes.section) -> Iterator[str]:
-    """Yield what a symptom is found by."""
+    """Yield the names by which a symptom is found."""
     title = section[0].astext()
     yield title
     first = next(
