@@ -243,7 +243,7 @@ LEAVES: dict[str, dict[str, object]] = {
 
 
 def leaves_of(program: Path) -> dict[str, object]:
-    """Return what the page says that a program leaves."""
+    """Return the words of the page on what a program leaves."""
     return LEAVES.get(f"{program.parent.name}/{program.name}", {})
 
 
