@@ -55,6 +55,16 @@ def test_every_block_runs_or_says_why(page: str) -> None:
     assert not lines, f"{places}: neither runs nor says why (see CONTRIBUTING)"
 
 
+def test_no_page_has_the_marks_of_a_merge() -> None:
+    marked = [
+        f"{file.relative_to(markdown_blocks.DOCS)}:{number}"
+        for file in markdown_blocks.DOCS.rglob("*.md")
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1)
+        if re.match("<{7}|>{7}", line)
+    ]
+    assert not marked
+
+
 def loose(text: str) -> list[str]:
     """Return the flags that let an example say something else, or nothing."""
     return re.findall(
