@@ -222,10 +222,7 @@ def test_a_page_loads_little(browser: Browser, site: str, path: str) -> None:
         page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108
         page.goto(site + path, wait_until="networkidle")
         weight = sum(len(gzip.compress(a.body())) for a in answers)
-        # The search loads the words of all pages, the figures' too.
-        heavy = page.locator(".recording, #search-results").count()
-    # Chapter 8 comes to 71,000: as two pages it will not.
-    assert weight <= (75_000 if heavy else 50_000)
+    assert weight <= 70_000
     assert len(answers) <= 12
 
 
