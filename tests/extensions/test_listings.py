@@ -37,6 +37,7 @@ def told(self):
 
     all of it.
     """
+    # Why.
     first = 1
 
     return first
@@ -125,9 +126,10 @@ def listing_of(site: small_sites.Site) -> str:
 TOLD = """\
 17@property
 18def told(self):
-23    first = 1
-24
-25    return first
+23    # Why.
+24    first = 1
+25
+26    return first
 """
 
 
@@ -148,7 +150,7 @@ def test_numbers_are_those_of_the_lines_shown_if_so_asked(
     ("name", "shown"),
     [
         ("dumb", "14def dumb():\n15    pass\n"),
-        ("only", '27def only():\n28    """Say nothing."""\n'),
+        ("only", '28def only():\n29    """Say nothing."""\n'),
         (
             "One.send",
             " 9    def send(self):\n10        " + '"""Send it\n11        all.',
@@ -180,7 +182,7 @@ def test_paper_has_no_numbers_that_would_be_wrong(tmp_path: Path) -> None:
 
 
 FOLDED = ":caption:\n:folded:"
-SUMMARY = "<summary>The whole program: one.py, 28 lines</summary>"
+SUMMARY = "<summary>The whole program: one.py, 29 lines</summary>"
 
 
 def test_a_listing_can_be_folded(tmp_path: Path) -> None:

@@ -495,6 +495,23 @@ def test_page_with_a_fault_names_its_line(tmp_path: Path) -> None:
 RECORDED = ":record: made\n\n$ cat\n"
 
 
+def site_with_recording(
+    folder: Path, text: str, *, of: str
+) -> small_sites.Site:
+    """Build a page with a transcript, and a recording of one.
+
+    :param of: the text of the transcript that was recorded
+    """
+    recording = replace(handmade.RUN, transcript=digest(of))
+    texts = {
+        "index.md": f"# Page\n\n```{{transcript}}\n{text}```\n",
+        "recordings/made.json": recording.dump(),
+    }
+    return small_sites.build(
+        folder, texts, "ipcdocs.transcript", "ipcdocs.recording"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "warning"),
     [
@@ -506,14 +523,7 @@ RECORDED = ":record: made\n\n$ cat\n"
 def test_the_recorded_run_follows_its_transcript(
     tmp_path: Path, text: str, warning: str
 ) -> None:
-    recording = replace(handmade.RUN, transcript=digest(RECORDED))
-    texts = {
-        "index.md": f"# Page\n\n```{{transcript}}\n{text}```\n",
-        "recordings/made.json": recording.dump(),
-    }
-    site = small_sites.build(
-        tmp_path, texts, "ipcdocs.transcript", "ipcdocs.recording"
-    )
+    site = site_with_recording(tmp_path, text, of=RECORDED)
     assert warning in site.warnings
     assert ("index.md:3: WARNING" in site.warnings) == bool(warning)
     html = site.read("index.html")
@@ -536,14 +546,7 @@ def test_the_recorded_run_follows_its_transcript(
 def test_a_run_with_other_values_is_called_another(
     tmp_path: Path, text: str, caption: str
 ) -> None:
-    recording = replace(handmade.RUN, transcript=digest(text))
-    texts = {
-        "index.md": f"# Page\n\n```{{transcript}}\n{text}```\n",
-        "recordings/made.json": recording.dump(),
-    }
-    site = small_sites.build(
-        tmp_path, texts, "ipcdocs.transcript", "ipcdocs.recording"
-    )
+    site = site_with_recording(tmp_path, text, of=text)
     assert not site.warnings
     found = re.findall(
         r'class="recording-title"><strong>(.+?)</strong>',

@@ -32,13 +32,15 @@ ENTRIES = {
     f"{page.stem}: {entry.partition(chr(10))[0]}": [
         block for block in blocks_of(entry) if block.name == "{doctest}"
     ]
-    for page in sorted(DOCS.glob("reference/symptoms/*.md"))
+    for page in sorted(
+        [*DOCS.glob("reference/symptoms/*.md"), DOCS / "reference/how-do-i.md"]
+    )
     for entry in re.split(r"(?m)^## ", page.read_text("utf-8"))[1:]
 }
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_a_symptom_can_be_typed_alone(entry: str, tmp_path: Path) -> None:
+def test_an_entry_can_be_typed_alone(entry: str, tmp_path: Path) -> None:
     found = [*islice(differences(ENTRIES[entry], str(tmp_path)), 3)]
     if found:
         pytest.fail("\n".join(map(str, found)))

@@ -47,12 +47,7 @@ def picture(recording: Recording) -> str:
 
     It has the rules of ``recording.css``, and the colours of the theme.
     """
-    drawing = sequence(Words(recording))
-    svg = drawing.svg("title").replace(
-        f'viewBox="0 0 {drawing.width:g} {drawing.height:g}"',
-        f'viewBox="{-MARGIN} {-MARGIN} {drawing.width + 2 * MARGIN:g}'
-        f' {drawing.height + 2 * MARGIN:g}"',
-    )
+    svg = sequence(Words(recording)).svg("title", MARGIN)
     rules = "\n".join(RULE.findall(SHEET.read_text("utf-8")))
     head, title, shapes = svg.partition("</title>\n")
     return f"{head}{title}<style>\n{COLOURS}{rules}\n</style>\n{shapes}"

@@ -88,7 +88,7 @@ def leave_docstring_out(listing: nodes.literal_block, part: ast.AST) -> None:
         return
     start = min(node.lineno for node in (part, *part.decorator_list))
     shown = docstring.lineno - start
-    left_out = code[0].lineno - docstring.lineno
+    left_out = (docstring.end_lineno or 0) + 1 - docstring.lineno
     lines = listing.astext().splitlines(keepends=True)
     text = "".join(lines[:shown] + lines[shown + left_out :])
     listing.rawsource = text

@@ -111,15 +111,18 @@ class Drawing:
         """Write a text, given the left end of its base line."""
         self.shapes.append(Shape(kind, [at], text))
 
-    def svg(self, name: str) -> str:
+    def svg(self, name: str, margin: float = 0) -> str:
         """Return the drawing as a part of a page.
 
         :param name: an id for its title, not yet on the page
+        :param margin: how much room to leave around it
         """
         width = self.width / UNITS_PER_EM
+        sizes = (side + 2 * margin for side in (self.width, self.height))
+        box = " ".join(f"{n:g}" for n in (-margin, -margin, *sizes))
         shapes = "\n".join(map(_svg, self.shapes))
         return (
-            f'<svg viewBox="0 0 {self.width:g} {self.height:g}" '
+            f'<svg viewBox="{box}" '
             f'width="{width:g}em" style="min-width: {SMALLEST * width:.4g}em" '
             f'role="img" '
             f'aria-labelledby="{name}" xmlns="http://www.w3.org/2000/svg">\n'

@@ -9,8 +9,9 @@
 
 ``value`` reads a constant of a program, ``count`` counts the files that a
 pattern matches from the project's root, those with a leading underscore left
-out. Alone, the number is shown; before it in angle brackets, a text is shown
-that has to state it, in digits or as a word: the build warns if it does not.
+out. The number is shown, or instead of it the text before the angle brackets.
+That has to state the number, in digits or as a word: the build warns if it
+does not.
 """
 
 from __future__ import annotations
