@@ -25,12 +25,13 @@ from tests.harness import markdown_blocks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
     Open = Callable[..., Page]
 
 every_program = pytest.mark.parametrize("name", PROGRAMS)
-READ_CLIPBOARD = "navigator.clipboard.readText()"
+CLEAR_CLIPBOARD = "navigator.clipboard.writeText('')"
+READ_CLIPBOARD = "() => navigator.clipboard.readText()"
 VISIT = """() => {
   const element = document.activeElement;
   if (element === document.body) return "all";
@@ -54,13 +55,22 @@ def file_of(program: str) -> Path:
     return HERE.parents[1] / "ipc_examples" / f"{program}.py"
 
 
+def copy(page: Page, block: Locator) -> str:
+    """Click a block's copy button; return what then is in the clipboard.
+
+    Chromium may still be writing when the click is done: an empty clipboard
+    is asked again.
+    """
+    page.evaluate(CLEAR_CLIPBOARD)
+    block.hover()
+    block.get_by_role("button", name="Copy").click()
+    return str(page.wait_for_function(READ_CLIPBOARD).json_value())
+
+
 @every_program
 def test_copies_a_program(open_page: Open, name: str) -> None:
     page = open_page(page_of(name), **COPIES)
-    listing = page.locator(f".listing-{name}")
-    listing.hover()
-    listing.get_by_role("button", name="Copy").click()
-    copied = page.evaluate(READ_CLIPBOARD)
+    copied = copy(page, page.locator(f".listing-{name}"))
     assert copied == file_of(name).read_text("utf-8").rstrip("\n")
 
 
@@ -104,9 +114,7 @@ def test_copies_the_commands_of_transcripts(
     commands = commands_of(source)
     assert typed.count() == len(commands)
     for block, command in zip(typed.all(), commands, strict=True):
-        block.hover()
-        block.get_by_role("button", name="Copy").click()
-        assert re.fullmatch(command, page.evaluate(READ_CLIPBOARD))
+        assert re.fullmatch(command, copy(page, block))
 
 
 @every_program
