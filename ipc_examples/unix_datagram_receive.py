@@ -27,7 +27,7 @@ import socket
 import sys
 
 STOPPING = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
-# C0 but NUL, DEL and C1; what reorders a line: U+2028 to 202E, 2066 to 2069.
+# C0 but NUL, DEL, C1; what breaks or reorders a line: U+2028-202E, 2066-2069.
 CODES = *range(1, 32), *range(127, 160), *range(8232, 8239), *range(8294, 8298)
 ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
 
