@@ -42,7 +42,7 @@ def size_of_next(connection: socket.socket) -> int | None:
 
     :param connection: a TCP connection without a timeout. In the UNIX domain
         Linux does not wait for all of what is only peeked at
-    :raises ConnectionError: if the stream ends within a size, or it is absurd
+    :raises ConnectionError: if no whole size can be seen, or it is absurd
     :raises ValueError: if *connection* has a timeout
 
     See :manpage:`recv(2)`, ``MSG_PEEK`` and ``MSG_WAITALL``.
