@@ -84,7 +84,7 @@ def receive_message(connection: socket.socket) -> bytes:
     The peer sends no other before it is answered.
 
     :raises ConnectionError: if the peer closes before the message is whole,
-        or sends something after it
+        or something after it comes in the same piece
 
     See :manpage:`recv(2)`.
     """
