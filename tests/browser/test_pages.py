@@ -103,17 +103,6 @@ def anchors(path: str) -> set[str]:
     return set(re.findall(r'\bid="([^"]+)"', (SITE / path).read_text("utf-8")))
 
 
-@every_page
-def test_a_page_fits_the_screen(
-    open_page: Callable[..., Page], path: str
-) -> None:
-    page = open_page(path, viewport=WIDE, reduced_motion="reduce")
-    assert page.evaluate(TOO_WIDE) == []
-    assert page.evaluate(SIDEWAYS) == []
-    page.set_viewport_size(NARROW)
-    assert page.evaluate(TOO_WIDE) == []
-
-
 @every_kind_of_page
 def test_a_page_is_accessible(
     open_page: Callable[..., Page], path: str
@@ -213,7 +202,7 @@ def test_programs_that_read_find_each_page() -> None:
     assert listed == {*PAGES} - NO_CONTENT - {*SOURCES}
 
 
-@every_page
+@every_kind_of_page
 def test_a_page_can_be_read_without_scripts(
     open_page: Callable[..., Page], path: str
 ) -> None:
@@ -226,17 +215,25 @@ BUDGETS = {"search.html": 120_000}
 
 
 @every_page
-def test_a_page_loads_little(browser: Browser, site: str, path: str) -> None:
+def test_a_page_loads_little_and_fits_the_screen(
+    browser: Browser, site: str, path: str
+) -> None:
     """A poor connection is enough: all that a page loads, compressed."""
-    with browser.new_context() as context:
+    with browser.new_context(
+        viewport=WIDE, reduced_motion="reduce"
+    ) as context:
         page = context.new_page()
         answers: list[Response] = []
         # Playwright marks a handler; a method of a list cannot be marked.
         page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108
         page.goto(site + path, wait_until="networkidle")
         weight = sum(len(gzip.compress(a.body())) for a in answers)
-    assert weight <= BUDGETS.get(path, 70_000)
-    assert len(answers) <= 12
+        assert weight <= BUDGETS.get(path, 70_000)
+        assert len(answers) <= 12
+        assert page.evaluate(TOO_WIDE) == []
+        assert page.evaluate(SIDEWAYS) == []
+        page.set_viewport_size(NARROW)
+        assert page.evaluate(TOO_WIDE) == []
 
 
 @pytest.mark.timeout(240)
