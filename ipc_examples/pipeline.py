@@ -31,10 +31,12 @@ WAITED_FOR = {signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM, *KEYBOARD}
 def run(first: list[str], second: list[str]) -> int:
     """Run *first* with its output piped to *second*; wait for both.
 
+    This process may have no other thread: it could take our SIGCHLD.
+
     :returns: the exit status of *second*, or -N if signal N ended it
     :raises OSError: if there is no room for a pipe or a process
 
-    See :manpage:`pipe(2)` and :manpage:`sigprocmask(2)`.
+    See :manpage:`pipe(2)`, :manpage:`signal(7)` and :manpage:`sigprocmask(2)`.
     """
     children: list[int] = []
     signal.signal(signal.SIGCHLD, lambda *_: None)  # or it might be dropped

@@ -27,9 +27,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):  # started below, with all blocked
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
     set_hypothesis_home_dir(config.cache.mkdir("hypothesis"))
     config.pluginmanager.register(Results())
     config.pluginmanager.register(KeepResults())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionstart() -> Generator[None]:
+    """Let xdist start its workers with all signals blocked.
+
+    A worker's own thread then never takes a signal of the process, such as
+    the SIGCHLD that a program in the main thread is about to wait for.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -164,6 +164,13 @@ def test_a_datagram_socket_that_connects_asks_for_nothing() -> None:
     )
 
 
+def test_data_that_go_to_no_known_object_have_words() -> None:
+    run = Recording("", {}, [Process("one")], [], [Step(0, "write", 1, 3)])
+    run.steps[0].data = "ab"
+    sentence = "one, line 1: write(3). Writes 2 bytes b'ab'."
+    assert plain(Words(run).step(0)) == sentence
+
+
 def test_what_holds_has_its_words() -> None:
     words = Words(handmade.RUN)
     states = list(handmade.RUN.states())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -279,6 +280,31 @@ def test_waiting_for_output_has_an_end(
     ) as caught:
         run(text, deadline=1)
     assert str(caught.value).startswith(f"{PAGE}:{line}: ")
+
+
+INTERRUPTED = "$ sh -c 'echo a; exec cat'\na\n^C\n$"
+
+
+def test_a_signal_awaits_that_its_program_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    busy = [True, True]
+    monkeypatch.setattr(pseudo_terminals, "BUSY_TIMEOUT", math.inf)
+    monkeypatch.setattr(
+        pseudo_terminals, "is_busy", lambda _: bool(busy) and busy.pop()
+    )
+    run("$ cat\n^D\n$")
+    assert busy == [True, True], "a key without a signal need not wait"
+    run(INTERRUPTED)
+    assert busy == []
+
+
+def test_a_signal_awaits_a_busy_program_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pseudo_terminals, "BUSY_TIMEOUT", 0)
+    monkeypatch.setattr(pseudo_terminals, "is_busy", lambda _: True)
+    run(INTERRUPTED)
 
 
 def test_order_across_terminals_counts() -> None:

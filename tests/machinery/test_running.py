@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.harness import running
-from tests.harness.process_states import STORIES
+from tests.harness.process_states import STORIES, signals_of
 from tests.harness.running import (
     ExitReport,
     LeftBehindError,
@@ -36,6 +36,14 @@ pytestmark = pytest.mark.slow
 def finish(action: Callable[[], object]) -> ExitReport:
     with RunningProgram(action) as program:
         return program.finish()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_no_thread_of_xdist_takes_a_signal_of_this_process() -> None:
+    """Or a program in the main thread would wait for SIGCHLD in vain."""
+    threads = {int(number) for number in os.listdir("/proc/self/task")}
+    blocked = {n: signals_of(n, "Blk") for n in threads - {os.getpid()}}
+    assert [n for n in blocked if signal.SIGCHLD not in blocked[n]] == []
 
 
 def test_a_descriptor_left_open_is_told() -> None:
