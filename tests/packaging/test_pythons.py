@@ -39,4 +39,4 @@ def test_the_oldest_is_what_is_required() -> None:
     assert PROJECT["tool"]["mypy"]["python_version"] == oldest
     target = f"py{oldest.replace('.', '')}"
     assert PROJECT["tool"]["ruff"]["target-version"] == target
-    assert found("README.md", r"Python (3\.\d+) or\s+later") == [oldest]
+    assert {*found("README.md", r"Python (3\.\d+) or\s+later")} == {oldest}
