@@ -43,6 +43,15 @@ def build(folder: Path, text: str) -> tuple[str, list[str]]:
     return found, complaints
 
 
+def test_small_numbers_have_words() -> None:
+    words = (
+        "no one two three four five six seven eight nine ten eleven twelve "
+        "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
+    )
+    found = [stated_numbers.numbers_in(word) for word in words.split()]
+    assert found == [{number} for number in range(21)]
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [

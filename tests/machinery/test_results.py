@@ -31,6 +31,12 @@ def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return file
 
 
+def test_results_are_where_the_map_of_the_extensions_says() -> None:
+    where = results_file.FILE.relative_to(ROOT).as_posix()
+    text = (ROOT / "docs/_ext/ipcdocs/README.md").read_text("utf-8")
+    assert f"{where}," in text
+
+
 def test_what_is_not_of_todays_tests_is_not_shown(file: Path) -> None:
     assert results_file.load() == {}
     file.write_text(json.dumps({"digest": "another", "results": [1]}))
