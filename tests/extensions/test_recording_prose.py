@@ -164,6 +164,24 @@ def test_a_datagram_socket_that_connects_asks_for_nothing() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("bound", "name"),
+    [
+        ("port 8000", "port 8000"),
+        ("port 0", "a port"),  # that no client has named
+        ("socket", "the name socket"),
+    ],
+)
+def test_a_listener_has_the_name_that_was_bound(bound: str, name: str) -> None:
+    steps = [
+        Step(0, "bind", 1, 3, (0, 0), bound),
+        Step(0, "listen", 2, 3, (0, 0), table={3: (1, 0)}),
+        Step(0, "bind", 3, 4, (2, 0), "another"),
+    ]
+    run = Recording("", {}, [Process("one")], ["socket"] * 3, steps)
+    assert Words(run).name((1, 0)) == name
+
+
 def test_data_that_go_to_no_known_object_have_words() -> None:
     run = Recording("", {}, [Process("one")], [], [Step(0, "write", 1, 3)])
     run.steps[0].data = "ab"

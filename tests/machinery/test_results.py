@@ -37,6 +37,28 @@ def test_results_are_where_the_map_of_the_extensions_says() -> None:
     assert f"{where}," in text
 
 
+def test_results_are_of_these_programs_and_tests(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever changes makes them those of yesterday; but the browser's."""
+    monkeypatch.setattr(results_file, "ROOT", tmp_path)
+    digests = [results_file.digest()]
+    for name in (
+        *(
+            "ipc_examples/one.py",
+            "tests/conftest.py",
+            "tests/site/test_one.py",
+        ),
+        "tests/browser/test_one.py",
+    ):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("one")
+        digests.append(results_file.digest())
+    assert len({*digests}) == 4
+    assert digests[3] == digests[4]
+
+
 def test_what_is_not_of_todays_tests_is_not_shown(file: Path) -> None:
     assert results_file.load() == {}
     file.write_text(json.dumps({"digest": "another", "results": [1]}))

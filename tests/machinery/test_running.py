@@ -162,6 +162,12 @@ def test_a_program_that_does_not_end_tells_where_it_is(
             )
 
 
+def test_lines_that_come_together_are_given_one_by_one() -> None:
+    with RunningProgram(lambda: os.write(1, b"one\ntwo\n")) as program:
+        assert [program.line(), program.line()] == ["one", "two"]
+        assert program.finish() == (0, "", "")
+
+
 def test_a_line_that_does_not_come_is_told() -> None:
     def write() -> None:
         print("half", end="")
