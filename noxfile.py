@@ -50,7 +50,8 @@ def build(session: nox.Session, builder: str, *options: str) -> None:
 def docs(session: nox.Session) -> None:
     """Execute every example, then build the site."""
     install(session, "docs")
-    build(session, "html", "-E", "-a", "-D", "execute=1", *session.posargs)
+    executing = ("-E", "-a", "-j", "auto", "-D", "execute=1")
+    build(session, "html", *executing, *session.posargs)
     session.log(f"The site is in {BUILD / 'html' / 'index.html'}")
 
 

@@ -52,7 +52,10 @@ copybutton_exclude = (
 )
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
-tests_command = ["pytest", "-q", "-m", "not slow", "tests"]
+tests_command = [
+    *("pytest", "-q", "-m", "not slow"),
+    *("tests/contract", "tests/faults", "tests/programs", "tests/site"),
+]
 doctest_test_doctest_blocks = ""  # only what says that it is a test
 # Sphinx's default does not compare what an exception says.
 doctest_default_flags = doctest.ELLIPSIS | doctest.DONT_ACCEPT_TRUE_FOR_1

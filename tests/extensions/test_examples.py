@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from sphinx.errors import SphinxError
 
 from tests.harness import markdown_blocks, small_sites
 
@@ -211,3 +212,40 @@ def test_a_failure_is_reported_at_its_line(tmp_path: Path, page: str) -> None:
     assert re.findall(r'^File "(.*)", line (\d+)', report, re.MULTILINE) == [
         ("index.md", str(line))
     ]
+
+
+def test_each_page_is_executed_in_one_of_several_processes(
+    tmp_path: Path,
+) -> None:
+    """And what all of them did is counted and reported, page by page."""
+    ask = '# Page\n\n```{doctest}\n>>> open("ready", "a").write("x")\n1\n'
+    wait = '>>> while len(open("ready").read()) < 2:\n...     pass\n...\n```\n'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        small_sites.build(
+            tmp_path,
+            {"index.md": ask + wait, "one.md": ask + wait, "two.md": WRONG},
+            "ipcdocs.verification.run_examples",
+            builder="doctest",
+        )
+    report = (tmp_path / "doctest" / "output.txt").read_text("utf-8")
+    assert re.findall("^Document: (.*)", report, re.MULTILINE) == [
+        *("index", "one", "two")
+    ]
+    assert report.count("Results of") == 1
+    assert re.findall(r"^ +\d+ .*", report, re.MULTILINE)[-4:] == [
+        "    5 tests",
+        *("    1 failure in tests", "    0 failures in setup code"),
+        "    0 failures in cleanup code",
+    ]
+
+
+def test_a_doctest_that_ends_its_process_is_told(tmp_path: Path) -> None:
+    page = "# Page\n\n```{doctest}\n>>> import os\n>>> os._exit(0)\n```\n"
+    with pytest.raises(SphinxError, match="a doctest of index, or of a page"):
+        small_sites.build(
+            tmp_path,
+            {"index.md": page},
+            "ipcdocs.verification.run_examples",
+            builder="doctest",
+        )

@@ -6,32 +6,87 @@ With ``-D execute=1`` a builder starts the tests (``tests_command`` in
 the tests. It writes nothing if one of them fails.
 
 The builder ``doctest`` executes the doctests alone. It is Sphinx's own, except
-that it reports the line of the example that fails. (Sphinx counts from the
-line of the directive, and adds that of a ``testcode`` to itself.)
+that it executes those of several pages at a time, each page in one process,
+and reports the line of the example that fails. (Sphinx counts from the line of
+the directive, and adds that of a ``testcode`` to itself.)
 """
 
 from __future__ import annotations
 
 import atexit
+import io
+import os
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from docutils import nodes
+from sphinx.errors import SphinxError
 from sphinx.ext.doctest import DocTestBuilder
+from sphinx.util import logging
 
 if TYPE_CHECKING:
     import doctest
+    from collections.abc import Set as AbstractSet
+    from logging import LogRecord
 
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
     from sphinx.ext.doctest import TestGroup
     from sphinx.util.typing import ExtensionMetadata
 
+logger = logging.getLogger(__name__)
+COUNTS = tuple(
+    f"{what}_{how}"
+    for what in ("total", "setup", "cleanup")
+    for how in ("failures", "tries")
+)
 
-class DocTestBuilderWithLines(DocTestBuilder):
-    """Sphinx's own, with the right lines."""
+
+class Executed(NamedTuple):
+    """What came of the doctests of a page."""
+
+    messages: list[LogRecord]
+    report: str
+    counts: list[int]
+
+
+class ExamplesBuilder(DocTestBuilder):
+    """Sphinx's own, with the right lines, and several pages at a time."""
+
+    forked: ClassVar[ExamplesBuilder]  # what the pool's processes inherit
+
+    def write_documents(self, docnames: AbstractSet[str]) -> None:
+        """Execute the doctests of pages; most of the time these wait.
+
+        :raises SphinxError: if one of them ends the process
+        """
+        names = sorted(docnames)
+        ExamplesBuilder.forked = self
+        self.outfile.flush()  # or each process would write it once more
+        processes, fork = 2 * (os.cpu_count() or 1), get_context("fork")
+        with ProcessPoolExecutor(processes, fork) as pool:
+            results = pool.map(execute_page, names)
+            for name in names:
+                try:
+                    self.add(next(results))
+                except BrokenProcessPool:
+                    raise SphinxError(
+                        f"a doctest of {name}, or of a page after it, ended"
+                        " the process that executed it"
+                    ) from None
+
+    def add(self, executed: Executed) -> None:
+        """Report what came of a page, and count it."""
+        for message in executed.messages:
+            logger.handle(message)
+        self.outfile.write(executed.report)
+        for name, count in zip(COUNTS, executed.counts, strict=True):
+            setattr(self, name, getattr(self, name) + count)
 
     @staticmethod
     def get_line_number(node: nodes.Node) -> int | None:
@@ -65,6 +120,20 @@ class DocTestBuilderWithLines(DocTestBuilder):
             del self.test_runner.run
 
 
+def execute_page(name: str) -> Executed:
+    """Execute the doctests of a page, in a process of its builder's pool."""
+    builder = ExamplesBuilder.forked
+    builder.outfile = io.StringIO()
+    for count in COUNTS:
+        setattr(builder, count, 0)
+    collector = logging.LogCollector()
+    with collector.collect():
+        builder.test_doc(name, builder.env.get_doctree(name))
+    logging.convert_serializable(collector.logs)
+    counts = [getattr(builder, count) for count in COUNTS]
+    return Executed(collector.logs, builder.outfile.getvalue(), counts)
+
+
 def start_tests(app: Sphinx) -> None:
     """Start the tests, and await them before the pages are written."""
     if app.config.execute:
@@ -83,7 +152,7 @@ def start_tests(app: Sphinx) -> None:
 
 def doctests_pass(app: Sphinx, env: BuildEnvironment) -> bool:
     """Execute the doctests of all pages; return True if they pass."""
-    builder = DocTestBuilderWithLines(app, env)
+    builder = ExamplesBuilder(app, env)
     builder.outdir = app.doctreedir  # its report is not for publication
     builder.init()
     builder.write_documents(env.found_docs)
@@ -94,7 +163,7 @@ def doctests_pass(app: Sphinx, env: BuildEnvironment) -> bool:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Take the place of Sphinx's builder, and listen for the beginning."""
     app.setup_extension("sphinx.ext.doctest")
-    app.add_builder(DocTestBuilderWithLines, override=True)
+    app.add_builder(ExamplesBuilder, override=True)
     app.add_config_value("execute", default=False, rebuild="", types=(bool,))
     app.add_config_value(
         "tests_command", default=["pytest"], rebuild="", types=(list,)
