@@ -208,6 +208,17 @@ def test_a_figure_of_moments(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_figure_of_moments_on_paper(tmp_path: Path) -> None:
+    """The caption stands above, and no page ends below it."""
+    text = site(tmp_path, FIGURE, "latex").read("site.tex")
+    caption = "How parent and child come to share a pipe}"
+    before, _, after = text.partition(caption)
+    assert "\\par\n" in before[-200:]
+    assert after.startswith("\n\n\\nopagebreak\n")
+    assert "The same in words" not in text
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness import small_sites
+from tests.harness import markdown_blocks, small_sites
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,3 +82,23 @@ def test_a_build_leaves_the_next_one_no_files(tmp_path: Path) -> None:
     small_sites.build(tmp_path / "one", page, "ipcdocs.recording")
     other = small_sites.build(tmp_path / "other", page)
     assert not (other.out / "_static" / "recording.css").exists()
+
+
+EXTENSIONS = markdown_blocks.DOCS / "_ext" / "ipcdocs"
+SHEETS = sorted(EXTENSIONS.rglob("*.css"))
+OTHERS = {"container", "copybtn", "table-wrapper"}  # classes
+
+
+@pytest.mark.parametrize("sheet", SHEETS, ids=[s.name for s in SHEETS])
+def test_something_makes_what_a_sheet_styles(sheet: Path) -> None:
+    """By the name of its class, or by the beginning: ``f"diagram-{kind}"``."""
+    sources = "".join(
+        file.read_text("utf-8")
+        for pattern in ("*.py", "static/*.js")
+        for file in sheet.parents[1].glob(pattern)
+    )
+    beginnings = tuple(re.findall(r"\b([a-z]+(?:-[a-z]+)*-)\$?\{", sources))
+    rules = re.sub(r"/\*.*?\*/|url\(.*?\)", "", sheet.read_text("utf-8"))
+    styled = {*re.findall(r"\.([a-z][\w-]*)", rules)} - OTHERS
+    made = {*re.findall(r"[a-z][\w-]*", sources)}
+    assert [n for n in styled - made if not n.startswith(beginnings)] == []

@@ -191,6 +191,16 @@ def test_a_busy_program_is_not_idle() -> None:
         assert_idle(program.pid)
 
 
+def test_who_does_not_wait_is_not_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(running, "assert_idle", asked.append)
+    with RunningProgram(signal.pause) as program:
+        program.interrupt()
+        assert asked == [program.pid]
+
+
 ENDED = ExitReport(Status(1), "out", "pipe: why\n")
 
 
