@@ -224,7 +224,7 @@ def test_a_page_loads_little_and_fits_the_screen(
         answers: list[Response] = []
         # Playwright marks a handler; a method of a list cannot be marked.
         page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108
-        page.goto(site + path, wait_until="networkidle")
+        page.goto(site + path)
         weight = sum(len(gzip.compress(a.body())) for a in answers)
         assert weight <= BUDGETS.get(path, BUDGET)
         assert len(answers) <= 12

@@ -28,6 +28,7 @@ BEST = """words => {
 RAISED = re.compile(r"(?m)^Traceback .*\n((?:\w+\.)*)(\w+): (.+)$")
 LITERAL = re.compile(r"`\[Errno (-?\d+)\](?:\s([^`]+))?`")
 NAME = re.compile(r"`(E[A-Z_]{3,})`")
+ERRORS = (11, 32, 98, 99, 104, 107, 110, 111, 113)
 FIND = re.compile(r"(?m)^% find: (.+)$")
 
 
@@ -94,11 +95,18 @@ def test_each_line_and_each_word_leads_to_its_entry(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the texts are Linux's")
-@pytest.mark.parametrize("number", [11, 32, 98, 99, 104, 107, 110, 111, 113])
 def test_what_the_system_says_leads_to_a_symptom(
-    best: Callable[[str], str], number: int
+    best: Callable[[str], str],
 ) -> None:
-    error = OSError(number, os.strerror(number))
-    line = f"{type(error).__name__}: {error}"
-    for query in line, str(error), os.strerror(number):
-        assert best(query).startswith("reference/symptoms/")
+    errors = [OSError(n, os.strerror(n)) for n in ERRORS]
+    said = [f"{type(error).__name__}: {error}" for error in errors]
+    found = {
+        words: best(words)
+        for line in said
+        for words in (line, line.partition(": ")[2], line.partition("] ")[2])
+    }
+    assert {
+        words: place
+        for words, place in found.items()
+        if not place.startswith("reference/symptoms/")
+    } == {}

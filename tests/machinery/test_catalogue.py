@@ -53,6 +53,8 @@ def test_programs_are_found_by_what_they_call() -> None:
 def test_who_handles_what_could_end_it() -> None:
     assert not catalogue.handles_signals("one")
     assert catalogue.handles_signals("two")
+    catalogue.FILES["one"].write_text(f"{ONE}block(signal.SIG_BLOCK)\n")
+    assert catalogue.handles_signals("one")
 
 
 def test_a_program_says_how_to_run_it() -> None:
