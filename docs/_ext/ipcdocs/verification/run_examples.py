@@ -123,7 +123,8 @@ class ExamplesBuilder(DocTestBuilder):
 def execute_page(name: str) -> Executed:
     """Execute the doctests of a page, in a process of its builder's pool."""
     builder = ExamplesBuilder.forked
-    builder.outfile = io.StringIO()
+    report = io.StringIO()
+    builder.outfile = report  # type: ignore[assignment] # there, always a file
     for count in COUNTS:
         setattr(builder, count, 0)
     collector = logging.LogCollector()
@@ -131,7 +132,7 @@ def execute_page(name: str) -> Executed:
         builder.test_doc(name, builder.env.get_doctree(name))
     logging.convert_serializable(collector.logs)
     counts = [getattr(builder, count) for count in COUNTS]
-    return Executed(collector.logs, builder.outfile.getvalue(), counts)
+    return Executed(collector.logs, report.getvalue(), counts)
 
 
 def start_tests(app: Sphinx) -> None:
