@@ -68,8 +68,9 @@ def site() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Return the path of Chromium."""
-    path = shutil.which("chromium")
-    assert path, "the browser suite needs Debian's package chromium"
+    shell = "chromium-headless-shell"  # the same, and quicker
+    path = shutil.which(shell) or shutil.which("chromium")
+    assert path, f"the browser suite needs Debian's package {shell}"
     return path
 
 
