@@ -41,7 +41,7 @@ def install(session: nox.Session, group: str) -> None:
 
 def build(session: nox.Session, builder: str, *options: str) -> None:
     """Run one of Sphinx's builders, every warning an error."""
-    strict = ("-n", "-W", "--keep-going", "-q", "-b", builder)
+    strict = ("-n", "-W", "--keep-going", "-q", "-j", "auto", "-b", builder)
     where = ("-d", str(DOCTREES), "docs", str(BUILD / builder))
     session.run("sphinx-build", *strict, *options, *where)
 
@@ -50,8 +50,7 @@ def build(session: nox.Session, builder: str, *options: str) -> None:
 def docs(session: nox.Session) -> None:
     """Execute every example, then build the site."""
     install(session, "docs")
-    executing = ("-E", "-a", "-j", "auto", "-D", "execute=1")
-    build(session, "html", *executing, *session.posargs)
+    build(session, "html", "-E", "-a", "-D", "execute=1", *session.posargs)
     session.log(f"The site is in {BUILD / 'html' / 'index.html'}")
 
 
