@@ -86,7 +86,7 @@ def test_a_build_leaves_the_next_one_no_files(tmp_path: Path) -> None:
 
 EXTENSIONS = markdown_blocks.DOCS / "_ext" / "ipcdocs"
 SHEETS = sorted(EXTENSIONS.rglob("*.css"))
-OTHERS = {"container", "copybtn", "table-wrapper"}  # classes
+OTHERS = {"container", "copybtn", "table-wrapper"}  # not ours
 
 
 @pytest.mark.parametrize("sheet", SHEETS, ids=[s.name for s in SHEETS])

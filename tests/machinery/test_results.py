@@ -44,12 +44,8 @@ def test_results_are_of_these_programs_and_tests(
     monkeypatch.setattr(results_file, "ROOT", tmp_path)
     digests = [results_file.digest()]
     for name in (
-        *(
-            "ipc_examples/one.py",
-            "tests/conftest.py",
-            "tests/site/test_one.py",
-        ),
-        "tests/browser/test_one.py",
+        *("ipc_examples/one.py", "tests/conftest.py", "tests/site/test_a.py"),
+        "tests/browser/test_b.py",
     ):
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)

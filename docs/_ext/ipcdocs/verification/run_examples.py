@@ -124,7 +124,7 @@ def execute_page(name: str) -> Executed:
     """Execute the doctests of a page, in a process of its builder's pool."""
     builder = ExamplesBuilder.forked
     report = io.StringIO()
-    builder.outfile = report  # type: ignore[assignment] # there, always a file
+    builder.outfile = report  # type: ignore[assignment] # not a file
     for count in COUNTS:
         setattr(builder, count, 0)
     collector = logging.LogCollector()
