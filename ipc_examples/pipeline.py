@@ -81,21 +81,17 @@ def start(command: list[str], *, stdin: int, stdout: int) -> int:
 def wait_for(children: list[int]) -> dict[int, int]:
     """Wait for *children*; pass SIGHUP and SIGTERM on to those still there.
 
-    Once one was passed on, the next becomes SIGKILL.
-
     :returns: the wait status of each child
 
     See :manpage:`sigwait(3)` and :manpage:`waitpid(2)`.
     """
     ended: dict[int, int] = {}
-    kill = 0
     signal.pthread_sigmask(signal.SIG_BLOCK, KEYBOARD)  # as a shell, we wait
     while living := [child for child in children if child not in ended]:
         number = signal.sigwait(WAITED_FOR)
         if number not in {signal.SIGCHLD, *KEYBOARD}:
             for child in living:
-                os.kill(child, kill or number)
-            kill = signal.SIGKILL
+                os.kill(child, number)
         # For one that has not ended this gives (0, 0).
         ended |= dict(os.waitpid(child, os.WNOHANG) for child in living)
     return ended
