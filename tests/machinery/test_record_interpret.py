@@ -187,3 +187,48 @@ def test_another_descriptor_is_for_the_same() -> None:
     found = steps(trace, CHILD.format(when="1.9"))
     (step,) = [step for step in found if step.call == "dup"]
     assert (step.fd, step.detail, step.table) == (4, "5", {5: step.endpoint})
+
+
+def test_a_pidfd_is_ready_when_its_process_has_ended() -> None:
+    trace = PARENT.replace(
+        "4.0 exit_group",
+        "3.1 pidfd_open(20, 0) = 5<anon_inode:[pidfd]>\n"
+        "3.2 poll([{fd=5<anon_inode:[pidfd]>, events=POLLIN}], 1, -1)"
+        " = 1 ([{fd=5, revents=POLLIN}])\n6.0 exit_group",
+    )
+    found = steps(trace, CHILD.format(when="1.9").replace("5.0", "3.0"))
+    (opened,) = [step for step in found if step.call == "pidfd_open"]
+    assert (opened.child, [*opened.table]) == (1, [5])
+    (wait,) = [step for step in found if step.call == "poll"]
+    assert [found[cause].call for cause in wait.causes] == ["exit"]
+
+
+@pytest.mark.parametrize(
+    ("result", "made"),
+    [("0", 1), ("-1 EINPROGRESS (Now)", 1), ("-1 ECONNREFUSED (No)", 0)],
+)
+def test_a_connect_in_progress_is_a_connection(result: str, made: int) -> None:
+    address = "{sa_family=AF_INET, sin_port=htons(41267)}, 16"
+    trace = f"""\
+1.0 stat("@line:10", 0x7ff) = -1 ENOENT (No such file or directory)
+1.1 socket(AF_INET, SOCK_STREAM, 0) = 3<socket:[7]>
+1.2 bind(3<socket:[7]>, {address}) = 0
+1.3 listen(3<socket:[7]>, 5) = 0
+1.4 socket(AF_INET, SOCK_STREAM, 0) = 4<socket:[8]>
+1.5 connect(4<socket:[8]>, {address}) = {result}
+1.6 exit_group(0) = ?
+"""
+    (step,) = [step for step in steps(trace) if step.call == "connect"]
+    assert len(step.table) == made
+
+
+def test_what_the_kernel_tells_of_itself_needs_no_sender() -> None:
+    told = PARENT.replace(
+        "4.0 exit_group",
+        '3.8 stat("@line:12", 0x7ff) = -1 ENOENT (No such file or directory)\n'
+        '3.9 read(5</proc/7/net/tcp>, "  sl", 1024) = 4\n4.0 exit_group',
+    )
+    child = CHILD.format(when="1.9")
+    assert [s.call for s in steps(told, child)] == [
+        s.call for s in steps(PARENT, child)
+    ]

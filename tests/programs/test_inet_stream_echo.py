@@ -38,7 +38,16 @@ CONSTANTS = {"BUFFER_SIZE": 16384, "LIMIT": 65536, "RETRY_DELAY": 1.0}
 LIMIT = inet_stream_echo.LIMIT
 BUFFER_SIZE = inet_stream_echo.BUFFER_SIZE
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, after 0 seconds
-MUCH = bytes(range(256)) * 100_000  # more than a connection holds
+MUCH = 25_600_000  # bytes: more than a connection holds
+
+
+def much() -> bytes:
+    """Return MUCH bytes, each other than its neighbours.
+
+    They are made when they are asked for: what a module holds is copied by
+    each fork of its process, whichever test makes it.
+    """
+    return bytes(range(256)) * (MUCH // 256)
 
 
 class Server(NamedTuple):
@@ -111,14 +120,14 @@ class TestEchoes:
             assert client.recv(1) == b""
 
     def test_echoes_all_of_a_long_stream(self, server: Server) -> None:
-        with server.client() as client, sending(client, MUCH):
-            assert received(client, len(MUCH) + 1) == MUCH
+        with server.client() as client, sending(client, much()):
+            assert received(client, MUCH + 1) == much()
 
     def test_echoes_all_after_the_client_has_said_all(
         self, server: Server
     ) -> None:
         """What its peer has yet to take is sent when it takes it."""
-        data = MUCH[: LIMIT // 2]
+        data = much()[: LIMIT // 2]
         with server.client() as client:
             client.sendall(data)
             client.shutdown(socket.SHUT_WR)
@@ -127,7 +136,7 @@ class TestEchoes:
 
     def test_echoes_all_that_waits_when_the_end_comes(self) -> None:
         """The end is noticed with bytes unsent: they are sent first."""
-        data = MUCH[: 2 * BUFFER_SIZE]
+        data = much()[: 2 * BUFFER_SIZE]
         with pair() as (peer, client):
             client.unsent += data
             peer.shutdown(socket.SHUT_WR)
@@ -187,18 +196,19 @@ class TestClientThatDoesNotRead:
             sent = fill(deaf, server)
             assert_idle(server.running.pid)
             data = received(deaf, sent)
-            assert data == (MUCH * (sent // len(MUCH) + 1))[:sent]
+            assert data == (much() * (sent // MUCH + 1))[:sent]
             assert_echoed(deaf, b"and on")
 
     def test_a_deaf_client_is_read_to_a_limit(self) -> None:
         """At most LIMIT bytes and one buffer's wait for it."""
+        data = much()
         with pair() as (peer, client):
             peer.setblocking(False)
             wanted = EVENT_READ
             most = 0
             while wanted & EVENT_READ and most < 2 * LIMIT:
                 with contextlib.suppress(BlockingIOError):
-                    peer.send(MUCH)
+                    peer.send(data)
                 wanted = move_data(client, wanted)
                 most = max(most, len(client.unsent))
             assert LIMIT <= most < LIMIT + BUFFER_SIZE
@@ -286,17 +296,17 @@ def pair() -> Iterator[tuple[socket.socket, Client]]:
 
 def fill(client: socket.socket, server: Server) -> int:
     """Send until nobody takes more; return how much that was."""
-    sent, full = 0, False
+    data, sent, full = much(), 0, False
     client.setblocking(False)
     while not full:
         wait_until_blocked(server.running.pid)
         full = True
         with contextlib.suppress(BlockingIOError):
             while True:
-                start = sent % len(MUCH)
-                sent += client.send(MUCH[start : start + 100_000])
+                start = sent % MUCH
+                sent += client.send(data[start : start + 100_000])
                 full = False
-                if sent > len(MUCH):
+                if sent > MUCH:
                     pytest.fail(
                         f"{NAME} took {sent} bytes from a client that reads "
                         f"nothing; LIMIT is {LIMIT}"

@@ -128,7 +128,9 @@ class TestPitfall:
         section = section_of(name)
         title = section.partition("\n")[0].removeprefix("## ").lower()
         here = re.sub(r"[^\w -]", "", title).replace(" ", "-")
-        (chapter,) = re.findall(r"\]\(\.\./(tutorial/.+\.md)#.+\)", section)
+        (chapter,) = re.findall(
+            r"\]\(\.\./((?:tutorial|advanced)/.+\.md)#.+\)", section
+        )
         text = (markdown_blocks.DOCS / chapter).read_text("utf-8")
         assert f"](../{PAGE}#{here})" in text
 

@@ -27,7 +27,8 @@ for group, page in PAGES.items():
         WHERE[title], ENTRIES[title] = group, text
 CHAPTERS = "".join(
     file.read_text("utf-8")
-    for file in sorted(markdown_blocks.DOCS.glob("tutorial/*.md"))
+    for part in ("tutorial", "advanced")
+    for file in sorted(markdown_blocks.DOCS.glob(f"{part}/*.md"))
 )
 NAMES = "|".join(sorted(errno.errorcode.values()))
 MENTIONED = sorted(
@@ -57,7 +58,7 @@ MACOS = {
     "EHOSTUNREACH": 65,
     "EOPNOTSUPP": 102,
 }
-# What a program of the tutorial raises itself, and what names them all.
+# What a program raises itself, and what names them all.
 GENERAL = {"ConnectionError", "IncompleteReadError", "OSError", "ValueError"}
 NO_TEXT = "**No text.** "
 every_entry = pytest.mark.parametrize("heading", ENTRIES)
@@ -144,7 +145,7 @@ def test_an_entry_is_whole(heading: str) -> None:
     before, cure = parts(heading)
     assert printed(before)
     assert "\n**Cause.** " in before
-    assert "](../../tutorial/" in cure
+    assert re.search(r"\]\(\.\./\.\./(?:tutorial|advanced)/", cure)
 
 
 @every_entry

@@ -41,8 +41,9 @@ READING = {"read", "readv", "recv", "recvfrom", "recvmsg"}
 FROM_OUTSIDE = {"file", "terminal"}  # whose data need no sender
 IGNORED = {"SIGCHLD", "getsockname"}
 BUFFER = re.compile(r'iov_base="((?:[^"\\]|\\.)*)"')
-# Python from 3.12 on looks there, after a fork, whether it has other threads.
-COUNT_OF_THREADS = re.compile(r"\d+</proc/\d+/stat>")
+# What the kernel tells, in a file that has no other writer. Python from 3.12
+# on looks there, after a fork, whether it has other threads.
+KERNELS_FILE = re.compile(r"\d+</proc/\S+>")
 EPOLL_DATA = re.compile(r"data=(\{.*?\}|\w+)")
 ADDRESS = re.compile(r'htons\((?P<port>\d+)\)|sun_path=@?"(?P<path>.*?)"')
 
@@ -102,6 +103,7 @@ class Interpreter:
         self.gone: dict[Endpoint, int] = {}
         self.ended: dict[int, int] = {}
         self.files: set[str] = set()  # that were made, as strace shows them
+        self.watched_processes: dict[Endpoint, int] = {}  # by their pidfds
         self.watched: dict[tuple[Endpoint | None, str], str] = {}
 
     def new(self, kind: str) -> int:
@@ -160,7 +162,7 @@ class Interpreter:
             which it is not known what it stands for, nor that it is a file
         """
         used = call.arguments
-        of_file = COUNT_OF_THREADS.match(used) or any(
+        of_file = KERNELS_FILE.match(used) or any(
             used.startswith(file) for file in self.files
         )
         if call.line is not None and call.name != "close" and not of_file:
@@ -268,6 +270,14 @@ class Interpreter:
         step.detail = name
         step.child = self.numbers.get(int(pid))
 
+    def on_pidfd_open(self, step: Step, call: Call) -> None:
+        if call.result is not None and not step.error:
+            step.child = self.numbers.get(int(call.arguments.split(", ")[0]))
+            end = (self.new("process"), 0)
+            if step.child is not None:
+                self.watched_processes[end] = self.traced[step.child].pid
+            self.open(step, call.result, end, call)
+
     # Descriptors.
 
     def on_close(self, step: Step, _: Call) -> None:
@@ -355,12 +365,8 @@ class Interpreter:
     def on_connect(self, step: Step, call: Call) -> None:
         step.detail = address(call.arguments)
         target = self.bound.get(step.detail) if step.detail else None
-        if (
-            step.error
-            or target is None
-            or not step.endpoint
-            or step.fd is None
-        ):
+        failed = step.error not in ("", "EINPROGRESS")  # that one goes on
+        if failed or target is None or not step.endpoint or step.fd is None:
             return
         datagram = self.objects[step.endpoint[0]] == "datagram"
         # A datagram socket notes a port and asks nobody; a path has to exist.
@@ -467,7 +473,10 @@ class Interpreter:
             return [self.requests[end][0][0]]
         if self.queues[end]:
             return [self.queues[end][0].step]
-        cause = self.gone.get(self.peers.get(end) or (end[0], 1))
+        if end in self.watched_processes:
+            cause = self.ended.get(self.watched_processes[end])
+        else:
+            cause = self.gone.get(self.peers.get(end) or (end[0], 1))
         return [] if cause is None else [cause]
 
     # Waiting for several.

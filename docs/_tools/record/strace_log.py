@@ -63,6 +63,7 @@ CALLS = (
     "mknodat",
     "newfstatat",
     "openat",
+    "pidfd_open",
     "pipe",
     "pipe2",
     "poll",

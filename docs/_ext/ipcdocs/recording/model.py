@@ -15,7 +15,8 @@
     nothing.
 ``objects``
     For each thing that a descriptor may stand for its kind: terminal, file,
-    pipe, fifo, pair, socket, datagram, listener, connection or poll.
+    pipe, fifo, pair, socket, datagram, listener, connection, poll, or
+    process for a pidfd.
 ``steps``
     What happened, in the order in which it took effect.
 
@@ -79,6 +80,7 @@ KINDS = (
     "listener",
     "connection",
     "poll",
+    "process",
 )
 KEEPS_BOUNDARIES = ("datagram",)  # between messages
 ONE_WAY = ("pipe", "fifo")  # read from at 0, written to at 1

@@ -21,6 +21,7 @@ NAMES = {
     "fifo": "FIFO",
     "pair": "socket pair",
     "poll": "epoll",
+    "process": "pidfd",
 }
 SIDES = {
     "connection": ("client's end", "server's end"),
@@ -41,6 +42,7 @@ CLAUSES = {
     "killed": "dies of the signal",
     "dup": "makes another descriptor for the same",
     "mkfifo": "makes a pipe with the name {detail}",
+    "pidfd_open": "makes a descriptor for {child}",
     "kill": "sends a signal to {child}",
     "bind": "binds it to {detail}",
     "connect": "asks for {detail}",

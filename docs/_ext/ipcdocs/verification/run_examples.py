@@ -16,6 +16,7 @@ from __future__ import annotations
 import atexit
 import io
 import os
+import signal
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -130,6 +131,9 @@ def execute_page(name: str) -> Executed:
     collector = logging.LogCollector()
     with collector.collect():
         builder.test_doc(name, builder.env.get_doctree(name))
+    # A descriptor that a page left there would get a byte by each signal of
+    # later pages, whatever has its number then.
+    signal.set_wakeup_fd(-1)
     logging.convert_serializable(collector.logs)
     counts = [getattr(builder, count) for count in COUNTS]
     return Executed(collector.logs, report.getvalue(), counts)
