@@ -11,6 +11,7 @@ SERVERS           wait for a peer: they bind and do not connect
 RECEIVERS         of these, those that show what a peer sends
 ECHO_SERVERS      of these, those that send it back
 SELECTING         wait for many peers at once
+COMPUTING         work on while they wait: a signal tells them of input
 SENDERS           need a peer that waits: they connect and do not bind
 STANDALONE        need nobody: they talk to themselves, or to children
 MAKING_FILES      make a name in the file system: a socket's, a FIFO's
@@ -58,11 +59,18 @@ def programs_calling(*names: str) -> list[str]:
     ]
 
 
+def blocks_signals(program: str) -> bool:
+    """Return True if *program* blocks signals, and names one that ends it."""
+    text = source(program)
+    ending = re.search(r"signal\.SIG(?:TERM|HUP|QUIT)\b", text)
+    return "signal.SIG_BLOCK" in text and ending is not None
+
+
 def handles_signals(program: str) -> bool:
     """Return True if *program* installs a handler for what can end it."""
-    others = {"signal.SIGCHLD", "signal.SIGURG"}
+    others = {"signal.SIGCHLD", "signal.SIGIO", "signal.SIGURG"}
     default = {"signal.SIG_DFL", "signal.SIG_IGN"}
-    found = "signal.SIG_BLOCK" in source(program)
+    found = blocks_signals(program)
     for node in ast.walk(ast.parse(source(program))):
         if isinstance(node, ast.Call) and len(node.args) == 2:
             called, number, handler = map(ast.unparse, (node.func, *node.args))
@@ -82,6 +90,7 @@ SERVERS = [p for p in CALLING_BIND if p not in CALLING_CONNECT]
 RECEIVERS = [p for p in SERVERS if "-->" in source(p)]
 ECHO_SERVERS = [p for p in SERVERS if p not in RECEIVERS]
 SELECTING = programs_calling("DefaultSelector")
+COMPUTING = [p for p in PROGRAMS if "os.O_ASYNC" in source(p)]
 SENDERS = [p for p in CALLING_CONNECT if p not in CALLING_BIND]
 MAKING_FILES = [p for p in SERVERS if "socket.AF_UNIX" in source(p)]
 MAKING_FILES += programs_calling("mkfifo")

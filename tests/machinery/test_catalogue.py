@@ -53,7 +53,10 @@ def test_programs_are_found_by_what_they_call() -> None:
 def test_who_handles_what_could_end_it() -> None:
     assert not catalogue.handles_signals("one")
     assert catalogue.handles_signals("two")
-    catalogue.FILES["one"].write_text(f"{ONE}block(signal.SIG_BLOCK)\n")
+    block = "block(signal.SIG_BLOCK, {})\n"
+    catalogue.FILES["one"].write_text(ONE + block.format("signal.SIGIO"))
+    assert not catalogue.handles_signals("one")
+    catalogue.FILES["one"].write_text(ONE + block.format("signal.SIGTERM"))
     assert catalogue.handles_signals("one")
 
 
