@@ -123,6 +123,8 @@ def count_signals(name: str, messages: int) -> int:
                 one.sendall(b"!")
             while info := signal.sigtimedwait(watched, 0):
                 came.append(info.si_signo)
+            for _ in range(messages):
+                other.recv(1)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return came.count(number)
