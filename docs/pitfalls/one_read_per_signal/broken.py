@@ -11,6 +11,7 @@ one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
 
 
 def take(*_: object) -> None:
+    """Print the message that the signal tells of."""
     print(other.recv(1024))
 
 

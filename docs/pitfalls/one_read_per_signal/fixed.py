@@ -11,6 +11,7 @@ one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
 
 
 def take(*_: object) -> None:
+    """Print all messages that have come."""
     try:
         while True:
             print(other.recv(1024))
