@@ -159,6 +159,37 @@ def test_reports_a_child_that_fails(
     assert stderr == f"{NAME}: {why}\n"
 
 
+class ToldPoll:
+    """Says for what, and for how long, it would have waited."""
+
+    def register(self, _: object, events: int) -> None:
+        print(f"events: {events == select.POLLPRI}", flush=True)
+
+    def poll(self, milliseconds: float) -> list[object]:
+        print(f"poll: {milliseconds} ms", flush=True)
+        return []
+
+
+def test_waits_for_a_child_and_its_byte_for_a_while() -> None:
+    """Both times are limited: the one of accept(), the one of poll()."""
+    settimeout = socket.socket.settimeout
+
+    def tell_and_set(listener: socket.socket, seconds: float) -> None:
+        print(f"accept: {seconds} s", flush=True)
+        settimeout(listener, seconds)
+
+    replace = {
+        "socket.socket.settimeout": tell_and_set,
+        "select.poll": ToldPoll,
+        "send_and_exit": connect_only,
+    }
+    with RunningProgram(NAME, replace=replace) as running:
+        assert running.line() == "accept: 10.0 s"
+        assert running.line() == "events: True"
+        assert running.line() == "poll: 10000.0 ms"
+        assert running.finish().status == 1
+
+
 def test_reports_a_childs_mistake() -> None:
     def misname_sendall() -> None:
         socket.socket.sendall = None  # type: ignore[assignment,method-assign]
