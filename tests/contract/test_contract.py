@@ -25,6 +25,7 @@ from tests.harness.catalogue import (
     ECHO_SERVERS,
     FILES,
     FORKING,
+    NOBODY,
     PROGRAMS,
     RECEIVERS,
     ROOT,
@@ -314,7 +315,7 @@ class TestCopiedAlone:
     @pytest.mark.parametrize("program", STANDALONE)
     def test_a_copy_finishes(self, program: str) -> None:
         ended = outcome_of(
-            self.command(command_line(program)),
+            self.command(command_line(program, **NOBODY)),
             name=program,
             stdin=subprocess.DEVNULL,
             capture_output=True,

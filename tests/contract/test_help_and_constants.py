@@ -62,7 +62,7 @@ def test_help_is_what_the_docstring_says(
     words = documented_words(program)
     sentence = ended.out.split("\n\n")[1]
     assert re.fullmatch(r"[A-Z].*[^.]\.", sentence)
-    names = dict.fromkeys(word.strip("[]") for word in words)
+    names = dict.fromkeys(re.findall(r"\w+", " ".join(words)))
     documented = HELP.format(
         program=program,
         words=" ".join(words),

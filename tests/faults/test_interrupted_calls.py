@@ -62,6 +62,7 @@ INJECTED = re.compile(r"(\w+)(?:\(| resumed>).*\(INJECTED\)")
 # interrupted: strace cannot feign that.
 CALLS = {
     "accept": "accept4",
+    "epoll.poll": "epoll_wait",
     "os.read": "read",
     "os.readv": "readv",
     "os.waitpid": "wait4",

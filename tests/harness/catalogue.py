@@ -10,7 +10,7 @@ CALLING_CONNECT   connect, or send, to another's
 SERVERS           wait for a peer: they bind and do not connect
 RECEIVERS         of these, those that show what a peer sends
 ECHO_SERVERS      of these, those that send it back
-SELECTING         wait for many peers at once
+SELECTING         of the servers, those that wait for many peers at once
 COMPUTING         work on while they wait: a signal tells them of input
 SENDERS           need a peer that waits: they connect and do not bind
 STANDALONE        need nobody: they talk to themselves, or to children
@@ -27,6 +27,7 @@ import shlex
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+NOBODY = {"HOST": "127.0.0.1", "PORT": "1"}  # for a program's command line
 FILES = {file.stem: file for file in ROOT.glob("ipc_examples/[!_]*.py")}
 PROGRAMS = sorted(FILES)
 
@@ -89,7 +90,7 @@ CALLING_CONNECT = programs_calling("connect", "create_connection", "sendto")
 SERVERS = [p for p in CALLING_BIND if p not in CALLING_CONNECT]
 RECEIVERS = [p for p in SERVERS if "-->" in source(p)]
 ECHO_SERVERS = [p for p in SERVERS if p not in RECEIVERS]
-SELECTING = programs_calling("DefaultSelector")
+SELECTING = [p for p in SERVERS if p in programs_calling("DefaultSelector")]
 COMPUTING = [p for p in PROGRAMS if "os.O_ASYNC" in source(p)]
 SENDERS = [p for p in CALLING_CONNECT if p not in CALLING_BIND]
 MAKING_FILES = [p for p in SERVERS if "socket.AF_UNIX" in source(p)]
@@ -110,15 +111,21 @@ def command_line(program: str, **values: str) -> str:
     """Return the command line of *program*, as its docstring gives it.
 
     A value takes the place of the word NAME or [NAME]; any other [NAME] is
-    left out.
+    left out, and so is any [NAME ...].
     """
-    command = documented_command(program)
+    command = re.sub(r" \[\w+ \.\.\.\]", "", documented_command(program))
     for name, value in values.items():
         command = re.sub(rf"\[{name}\]|\b{name}\b", value, command)
     return re.sub(r" \[[A-Z]+\]", "", command)
 
 
 def own_arguments(program: str) -> list[str]:
-    """Return arguments for a program that needs no peer, or waits for one."""
-    line = command_line(program, COUNT="1").rpartition(" | ")[2]
+    """Return arguments for a program that needs no peer, or waits for one.
+
+    One that tries several ports finds nobody at one.
+    """
+    values = {"COUNT": "1"}
+    if "PORT ...]" in documented_command(program):
+        values |= NOBODY
+    line = command_line(program, **values).rpartition(" | ")[2]
     return shlex.split(line)[2:]

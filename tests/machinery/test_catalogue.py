@@ -67,6 +67,8 @@ def test_a_program_says_how_to_run_it() -> None:
         "$ echo | python one.py ::1 7 'a b'"
     )
     assert catalogue.own_arguments("one") == ["HOST", "1", "a b"]
+    catalogue.FILES["one"].write_text(ONE.replace("[COUNT]", "[PORT ...]"))
+    assert catalogue.own_arguments("one") == ["127.0.0.1", "1", "a b"]
     with pytest.raises(AssertionError, match="two's docstring does not say"):
         catalogue.documented_command("two")
 
