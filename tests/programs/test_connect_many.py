@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 NAME = "connect_many"
 CONSTANTS = {"TIMEOUT": 5.0}
 NOT_REACHED = (
+    "except OSError as error:",  # no descriptor is free
+    "return error",
     "break",  # the time was over
     "error = TimeoutError(",
     "yield from ((address, error)",
