@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: 0BSD
-"""Fixed: adds one flag of an open file to those that are set."""
+"""Adds one flag of an open file to those that are set."""
 
 import fcntl
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: 0BSD
-"""Fixed: reads until nothing is left, each time an edge is told."""
+"""Reads until nothing is left, each time an edge is told."""
 
 import select
 import socket

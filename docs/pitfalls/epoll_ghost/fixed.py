@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: 0BSD
-"""Fixed: takes a connection out of the set before it closes it."""
+"""Takes a connection out of the set before it closes it."""
 
 import os
 import select
