@@ -68,7 +68,7 @@ def connect_all(
                     selector.unregister(sock := key.fileobj)
                     address = waiting.pop(sock)
                     yield address, outcome(sock, address)
-                if not ready and left <= 0:
+                if left <= 0:
                     break
             error = TimeoutError(errno.ETIMEDOUT, "No answer")
             yield from ((address, error) for address in waiting.values())

@@ -116,6 +116,34 @@ class TestConnectAll:
             result.close()
             told.close()
 
+    def test_tells_of_each_once_though_it_stays_open(self) -> None:
+        with silence() as silent, somebody() as listener:
+            addresses = [silent, listener.getsockname()]
+            told = dict(connect_all(addresses, timeout=0.05))
+        assert len(told) == 2
+        connection = told[addresses[1]]
+        assert isinstance(connection, socket.socket)
+        connection.close()
+
+    def test_may_succeed_at_once(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As some systems do, to an address of their own."""
+        connect_ex = socket.socket.connect_ex
+
+        def wait_and_connect(sock: socket.socket, address: Any) -> int:  # noqa: ANN401
+            sock.setblocking(True)
+            number = connect_ex(sock, address)
+            sock.setblocking(False)
+            return number
+
+        monkeypatch.setattr(socket.socket, "connect_ex", wait_and_connect)
+        with somebody() as listener, nobody() as address:
+            assert results([listener.getsockname(), address]) == {
+                listener.getsockname(): "connected",
+                address: REFUSED,
+            }
+
     def test_gives_up_on_a_silent_one(self) -> None:
         with silence() as silent, nobody() as address:
             assert results([silent, address], 0.05) == {
@@ -244,6 +272,33 @@ class TestProgram:
                 }
                 last = f"{LOOPBACK} port {silent[1]}: {NO_ANSWER}\n"
                 assert running.finish() == (0, last, "")
+
+    def test_tells_of_one_while_it_waits_for_another(self) -> None:
+        with silence() as (_, silent), nobody() as (_, port):
+            ports = str(silent), str(port)
+            with RunningProgram(
+                NAME, LOOPBACK, *ports, replace={"TIMEOUT": 60.0}
+            ) as running:
+                assert running.line() == f"{LOOPBACK} port {port}: {REFUSED}"
+                assert running.interrupt() == (-signal.SIGINT, "", "")
+
+    def test_keeps_the_scope_of_an_address(self) -> None:
+        """An address of IPv6 that is for one link says which."""
+
+        def resolve(*_: object, **__: object) -> object:
+            return [(0, 0, 0, "", ("fe80::1", 0, 0, 7))]
+
+        def tell(addresses: list[Any], timeout: float) -> list[Any]:
+            return [(it, OSError(f"{it} {timeout}")) for it in addresses]
+
+        replace = {"socket.getaddrinfo": resolve, "connect_all": tell}
+        with RunningProgram(NAME, "sea", "8", "9", replace=replace) as it:
+            status, out, err = it.finish()
+        assert (status, err) == (0, "")
+        assert out.splitlines() == [
+            f"fe80::1 port {port}: ('fe80::1', {port}, 0, 7) 5.0"
+            for port in (8, 9)
+        ]
 
     def test_a_peer_sees_a_connection_that_ends(self) -> None:
         with somebody() as listener:
