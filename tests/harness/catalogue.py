@@ -2,6 +2,7 @@
 
 ================  ==========================================================
 FORKING           have children
+NOT_COLLECTING    of these, those that leave a child's end to the system
 EXECUTING         run other programs
 HANDLING_SIGNALS  handle a signal that could end them, or block it
 WITH_ARGUMENTS    have a command line to parse
@@ -81,6 +82,9 @@ def handles_signals(program: str) -> bool:
 
 
 FORKING = programs_calling("fork")
+NOT_COLLECTING = [
+    p for p in FORKING if "signal.SIGCHLD, signal.SIG_IGN" in source(p)
+]
 EXECUTING = programs_calling("execvp")
 HANDLING_SIGNALS = [p for p in PROGRAMS if handles_signals(p)]
 WITH_ARGUMENTS = programs_calling("add_argument")
