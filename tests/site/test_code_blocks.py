@@ -24,7 +24,10 @@ RUN = (
     "{literalinclude} ../ipc_examples/",
     # Programs that transcripts run: see test_pitfalls.py.
     "{literalinclude} ../pitfalls/",
+    # Five designs of a server that one transcript runs.
+    "{literalinclude} ../designs/",
     # No code.
+    "{bars}",
     "{glossary}",
     "{index}",
     "{descriptors}",

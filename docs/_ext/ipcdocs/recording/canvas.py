@@ -40,6 +40,7 @@ LOOKS = r"""
   dot/.style={fill=black},
   box/.style={line width=.5pt, draw=black!60, fill=black!4},
   row/.style={fill=none},
+  bar/.style={fill=blue!70!black},
   label/.style={anchor=base west, inner sep=0, font=\ttfamily\fontsize{9}{9}%
     \selectfont},
   title/.style={label, font=\ttfamily\bfseries\fontsize{9}{9}\selectfont},

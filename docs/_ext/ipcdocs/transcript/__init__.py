@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: 0BSD
-"""The ``transcript`` directive: what terminals show."""
+"""What terminals show, and bars of what they measured."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive and its style sheets."""
     app.setup_extension(f"{__name__}.directive")
+    app.setup_extension(f"{__name__}.bars")
     add_static_files(
         app, __file__, "transcript.css", "transcript-side-by-side.css"
     )
