@@ -6,6 +6,7 @@ imported more has more memory to copy when it forks.
 """
 
 import socket
+from contextlib import suppress
 
 from ipc_examples.server_rates import (
     AT_ONCE,
@@ -14,6 +15,8 @@ from ipc_examples.server_rates import (
     main,
     serve,
 )
+
+__all__ = ["DESIGNS"]
 
 
 def a_thread_each(listener: socket.socket) -> None:
@@ -44,11 +47,17 @@ def one_loop(listener: socket.socket) -> None:
             if ready is listener:
                 connection, _ = listener.accept()
                 selector.register(connection, selectors.EVENT_READ, connection)
-            elif data := ready.recv(BUFFER_SIZE):
-                ready.sendall(data.upper())
-            else:
+            elif not answer_once(ready):
                 selector.unregister(ready)
                 ready.close()
+
+
+def answer_once(connection: socket.socket) -> bool:
+    with suppress(OSError):  # the client may be gone
+        if data := connection.recv(BUFFER_SIZE):
+            connection.sendall(data.upper())
+            return True
+    return False
 
 
 def with_asyncio(listener: socket.socket) -> None:
@@ -57,9 +66,10 @@ def with_asyncio(listener: socket.socket) -> None:
     async def serve_one(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        while data := await reader.read(BUFFER_SIZE):
-            writer.write(data.upper())
-            await writer.drain()
+        with suppress(OSError):  # the client may be gone
+            while data := await reader.read(BUFFER_SIZE):
+                writer.write(data.upper())
+                await writer.drain()
         writer.close()
 
     async def serve_all() -> None:
