@@ -3,9 +3,10 @@
 
 Run it; in each round four clients at once ask each design, COUNT times::
 
-    python server_rates.py [COUNT]
+    python server_rates.py [COUNT] [DESIGN]
 
-The figure is the median of the rounds. Put your own design into DESIGNS, or
+The figure is the median of the rounds. DESIGN is the name of the only one to
+measure. Put your own design into DESIGNS, or
 measure it alone. It is a function that serves the clients of a listener:
 
 .. testcode::
@@ -24,9 +25,9 @@ import os
 import signal
 import socket
 import sys
-import timeit
 from collections.abc import Callable
 from contextlib import suppress
+from timeit import timeit
 
 MESSAGE = b"half a league"
 BUFFER_SIZE = 1024  # bytes
@@ -97,8 +98,7 @@ def rate(design: Design, processes: int = 1, count: int = 1) -> float:
             while len(servers) < processes:
                 servers.append(start(design, listener))
         ask(address)  # the first time, all is slow
-        seconds = timeit.timeit(lambda: ask(address), number=count)
-        return AT_ONCE * count / seconds
+        return AT_ONCE * count / timeit(lambda: ask(address), number=count)
     finally:
         for server in servers:
             os.kill(server, signal.SIGTERM)  # it would serve for ever
@@ -153,17 +153,19 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ^C ends all at once
     parser = argparse.ArgumentParser(description="Compare server designs.")
     parser.add_argument("COUNT", nargs="?", type=int, default=20)
-    if (count := parser.parse_args().COUNT) not in range(1, 1000):
-        parser.error(f"argument COUNT: {count} is not from 1 to 999")
+    parser.add_argument("DESIGN", nargs="?", choices=DESIGNS, metavar="DESIGN")
+    args = parser.parse_args()
+    if args.COUNT not in range(1, 1000):
+        parser.error(f"argument COUNT: {args.COUNT} is not from 1 to 999")
+    names = [args.DESIGN] if args.DESIGN else [*DESIGNS]
     try:
-        rates: dict[str, list[float]] = {name: [] for name in DESIGNS}
-        for _ in range(min(ROUNDS, count)):
-            for name, design in DESIGNS.items():
-                rates[name].append(rate(*design, count))
+        rates: dict[str, list[float]] = {name: [] for name in names}
+        for _ in range(min(ROUNDS, args.COUNT)):
+            for name, each in rates.items():
+                each.append(rate(*DESIGNS[name], args.COUNT))
         print(f"{'':20}requests a second")
-        for name, found in rates.items():
-            median = sorted(found)[len(found) // 2]
-            print(f"{name:20}{median:17.0f}", flush=True)
+        for name, each in rates.items():
+            print(f"{name:20}{sorted(each)[len(each) // 2]:17.0f}", flush=True)
     except OSError as error:
         sys.exit(f"server_rates: {error}")
 

@@ -6,7 +6,6 @@ import signal
 import socket
 import sys
 import time
-import timeit
 from itertools import count
 from typing import Any, NoReturn
 
@@ -97,7 +96,7 @@ def test_a_rate_is_of_requests_that_were_timed(
             action()
         return 0.5
 
-    monkeypatch.setattr(timeit, "timeit", pretend)
+    monkeypatch.setattr(server_rates, "timeit", pretend)
     monkeypatch.setattr(server_rates, "ask", asked.append)
     with RunningProgram(
         lambda: print(
@@ -106,6 +105,21 @@ def test_a_rate_is_of_requests_that_were_timed(
     ) as running:
         # Three times four in half a second; the first time is not timed.
         assert running.finish() == (0, "24.0 4\n", "")
+
+
+@every_design
+def test_measures_one_design_if_told_so(name: str) -> None:
+    with RunningProgram(NAME, "1", name) as running:
+        status, out, err = running.finish()
+    assert (status, err) == (0, "")
+    assert [line[:20].strip() for line in out.splitlines()] == ["", name]
+
+
+def test_knows_no_other_design() -> None:
+    with RunningProgram(NAME, "1", "one loop") as running:
+        status, out, err = running.finish()
+    assert (status, out) == (2, "")
+    assert "argument DESIGN: invalid choice: 'one loop'" in err
 
 
 @every_design
@@ -189,7 +203,7 @@ def test_servers_end_when_the_parent_was_killed(name: str) -> None:
     replace = {
         **one_design(name),
         "TIMEOUT": 0.2,
-        "timeit.timeit": lambda *_, **__: kill_self(),
+        "timeit": lambda *_, **__: kill_self(),
     }
     with RunningProgram(NAME, "1", replace=replace) as running:
         assert running.finish() == (-signal.SIGKILL, "", "")
