@@ -43,7 +43,7 @@ every_design = pytest.mark.parametrize("name", NAMES)
 
 
 def one_design(name: str) -> dict[str, object]:
-    """Return what lets the program measure nothing else."""
+    """Return the names and values for a run of one design alone."""
     return {"DESIGNS": {name: DESIGNS[name]}}
 
 

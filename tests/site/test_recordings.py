@@ -16,7 +16,6 @@ from ipcdocs.recording import model
 from ipcdocs.recording.model import Step
 from ipcdocs.transcript import syntax
 from tests.harness import handmade
-from tests.harness.catalogue import NOT_COLLECTING
 from tests.harness.recordings import load
 
 if TYPE_CHECKING:
@@ -98,15 +97,8 @@ class TestRecording:
         assert not any(last.queues.values())
 
     def test_waits_for_every_child(self, name: str) -> None:
-        """Where a server ignores SIGCHLD, the system waits for its own."""
-        made = load(name)
-        steps = made.steps
-        some = not {*NOT_COLLECTING}.isdisjoint(made.sources)
-        forked = [
-            step.child
-            for step in steps
-            if step.call == "fork" and not (some and step.process)
-        ]
+        steps = load(name).steps
+        forked = [step.child for step in steps if step.call == "fork"]
         waited = [step.child for step in steps if step.call == "wait"]
         assert sorted(map(str, forked)) == sorted(map(str, waited))
 
