@@ -9,6 +9,7 @@ import time
 from itertools import count
 from typing import Any, NoReturn
 
+import psutil
 import pytest
 
 from ipc_examples import server_rates
@@ -21,6 +22,7 @@ from ipc_examples.server_rates import (
     start,
 )
 from tests.harness.running import (
+    DEADLINE,
     RunningProgram,
     Status,
     act_in_child,
@@ -129,6 +131,44 @@ def test_a_design_serves_clients(name: str) -> None:
         lambda: print(rate(design, processes, 2) > 0), name=NAME
     ) as running:
         assert running.finish() == (0, "True\n", "")
+
+
+@every_design
+def test_waits_for_each_of_its_servers(name: str) -> None:
+    pids = []
+    fork = os.fork
+
+    def fork_and_note() -> int:
+        pids.append(fork())
+        return pids[-1]
+
+    def measure() -> None:
+        os.fork = fork_and_note
+        rate(*DESIGNS[name])
+        for pid in pids:
+            with pytest.raises(ChildProcessError):
+                os.waitpid(pid, 0)
+        print(len(pids))
+
+    with RunningProgram(measure, name=NAME) as running:
+        servers = AT_ONCE if name == "prefork" else 1
+        assert running.finish() == (0, f"{servers}\n", "")
+
+
+def test_a_process_each_leaves_no_zombies() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        design, _ = DESIGNS["a process each"]
+        with RunningProgram(lambda: design(listener), name=NAME) as running:
+            for _ in range(3):
+                ask(address)
+            server = psutil.Process(running.pid)
+            deadline = time.monotonic() + DEADLINE
+            while server.children() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert not server.children()
+            running.signal(signal.SIGTERM)
+            assert running.finish().status == -signal.SIGTERM
 
 
 @pytest.mark.parametrize("sent", [b"", b"a", b"half a league" * 1000])
