@@ -136,7 +136,6 @@ def start(work: Design, sock: socket.socket) -> int:
 
     See :manpage:`fork(2)` and :manpage:`setitimer(2)`.
     """
-    print(end="", flush=True)
     if (pid := os.fork()) == 0:
         try:
             signal.setitimer(signal.ITIMER_REAL, TIMEOUT)  # if left alone

@@ -61,6 +61,35 @@ def test_prints_a_line_for_each_design() -> None:
         assert len(line) == len(head)
 
 
+@pytest.mark.parametrize(("asked", "rounds"), [(1, 1), (2, 2), (6, 5)])
+def test_has_five_rounds_or_as_many_as_it_asks(
+    asked: int, rounds: int
+) -> None:
+    called: list[object] = []
+
+    def measure() -> None:
+        server_rates.rate = lambda *_: called.append(_) or 1.0  # type: ignore[func-returns-value]
+        sys.argv = [NAME, str(asked), "prefork"]
+        server_rates.main()
+        print(len(called))
+
+    with RunningProgram(measure, name=NAME) as running:
+        assert running.finish().out.splitlines()[-1] == str(rounds)
+
+
+def test_a_client_waits_so_long_and_no_longer() -> None:
+    def wait() -> None:
+        server_rates.TIMEOUT = 0.1
+        with (
+            socket.create_server(("127.0.0.1", 0)) as listener,
+            pytest.raises(TimeoutError),
+        ):
+            ask(listener.getsockname())  # nobody accepts
+
+    with RunningProgram(wait, name=NAME) as running:
+        assert running.finish() == (0, "", "")
+
+
 def test_prints_the_median_of_rounds_in_which_designs_take_turns() -> None:
     calls = count()
     order = ["one", "three", "two", "four", "five"]
