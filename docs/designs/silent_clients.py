@@ -8,7 +8,7 @@ import socket
 
 from eight_designs import DESIGNS
 
-from ipc_examples.server_rates import MESSAGE, Design, start
+from ipc_examples.server_rates import MESSAGE, Design, ask, start
 
 SILENT = (0, 1, 4)  # clients that connect and send nothing
 PATIENCE = 1  # second that the last one waits for its answer
@@ -19,6 +19,7 @@ def answered(design: Design, processes: int, silent: int) -> bool:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = listener.getsockname()
         servers = [start(design, listener) for _ in range(processes)]
+    ask(address)  # or it might still be importing something
     others = [socket.create_connection(address) for _ in range(silent)]
     with socket.create_connection(address) as client:
         client.sendall(MESSAGE)
