@@ -28,6 +28,7 @@ from tests.harness.catalogue import (
     NOBODY,
     PROGRAMS,
     RECEIVERS,
+    RELAYS,
     ROOT,
     SENDERS,
     SERVERS,
@@ -35,6 +36,7 @@ from tests.harness.catalogue import (
     WITH_ARGUMENTS,
     command_line,
     documented_command,
+    own_arguments,
     programs_named,
     source,
 )
@@ -324,10 +326,11 @@ class TestCopiedAlone:
         assert ended.out or program == "skeleton"  # which was given nothing
         assert os.listdir() == [f"{program}.py"]
 
-    @pytest.mark.parametrize("program", SERVERS)
+    @pytest.mark.parametrize("program", SERVERS + RELAYS)
     def test_a_copy_is_ended_by_control_c(self, program: str) -> None:
+        arguments = " ".join(own_arguments(program))
         with subprocess.Popen(
-            self.command(command_line(program)),
+            self.command(f"python {program}.py {arguments}"),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -14,6 +14,8 @@ ECHO_SERVERS      of these, those that send it back
 SELECTING         of the servers, those that wait for many peers at once
 COMPUTING         work on while they wait: a signal tells them of input
 SENDERS           need a peer that waits: they connect and do not bind
+RELAYS            need a peer that waits, and wait for one: they bind, and
+                  their arguments say to whom they send
 STANDALONE        need nobody: they talk to themselves, or to children
 MAKING_FILES      make a name in the file system: a socket's, a FIFO's
 ================  ==========================================================
@@ -99,7 +101,6 @@ COMPUTING = [p for p in PROGRAMS if "os.O_ASYNC" in source(p)]
 SENDERS = [p for p in CALLING_CONNECT if p not in CALLING_BIND]
 MAKING_FILES = [p for p in SERVERS if "socket.AF_UNIX" in source(p)]
 MAKING_FILES += programs_calling("mkfifo")
-STANDALONE = [p for p in PROGRAMS if p not in SERVERS + SENDERS]
 
 
 def documented_command(program: str) -> str:
@@ -109,6 +110,14 @@ def documented_command(program: str) -> str:
     )
     assert line, f"{program}'s docstring does not say how to run it"
     return line[1]
+
+
+RELAYS = [
+    p
+    for p in CALLING_BIND
+    if p in CALLING_CONNECT and " HOST PORT" in documented_command(p)
+]
+STANDALONE = [p for p in PROGRAMS if p not in SERVERS + SENDERS + RELAYS]
 
 
 def command_line(program: str, **values: str) -> str:
@@ -126,10 +135,10 @@ def command_line(program: str, **values: str) -> str:
 def own_arguments(program: str) -> list[str]:
     """Return arguments for a program that needs no peer, or waits for one.
 
-    One that tries several ports finds nobody at one.
+    One that tries several ports finds nobody at one, and so does a relay.
     """
     values = {"COUNT": "1"}
-    if "PORT ...]" in documented_command(program):
+    if "PORT ...]" in documented_command(program) or program in RELAYS:
         values |= NOBODY
     line = command_line(program, **values).rpartition(" | ")[2]
     return shlex.split(line)[2:]
