@@ -22,12 +22,12 @@ A child is the server. Each request takes it half a league onward:
 
 import os
 import secrets
-import select
 import signal
 import socket
 import sys
 import time
 from contextlib import suppress
+from multiprocessing.connection import wait
 
 TIMEOUT = 1.0  # seconds: the first wait for an answer, and the shortest
 LONGEST = 60.0  # seconds
@@ -105,10 +105,10 @@ def serve(server: socket.socket, until: socket.socket) -> None:
     :param until: ends the service when it is readable
     :raises OSError: if either is none that can be waited for
 
-    See :manpage:`select(2)` and :manpage:`recvfrom(2)`.
+    See :manpage:`poll(2)` and :manpage:`recvfrom(2)`.
     """
     leagues, answers = 0.0, dict[bytes, bytes]()
-    while until not in select.select([server, until], [], [])[0]:
+    while until not in wait([server, until]):  # select, for any descriptor
         with suppress(OSError):  # a false alarm, or a client without a port
             request, client = server.recvfrom(65536, socket.MSG_DONTWAIT)
             if len(head := request[:HEAD]) < HEAD or head[:1] != b"?":
@@ -131,8 +131,8 @@ def ask_child(questions: list[bytes]) -> list[bytes]:
     See :manpage:`fork(2)` and :manpage:`waitpid(2)`.
     """
     end, childs_end = socket.socketpair()
-    with end, socket.socket(type=socket.SOCK_DGRAM) as client:
-        with childs_end, socket.socket(type=socket.SOCK_DGRAM) as server:
+    with end, childs_end, socket.socket(type=socket.SOCK_DGRAM) as client:
+        with socket.socket(type=socket.SOCK_DGRAM) as server:
             server.bind(("127.0.0.1", 0))
             client.connect(server.getsockname())
             if (child := os.fork()) == 0:

@@ -22,6 +22,7 @@ from tests.harness.catalogue import (
     FORKING,
     PROGRAMS,
     RECEIVERS,
+    RELAYS,
     SENDERS,
     calls_of,
     own_arguments,
@@ -169,6 +170,8 @@ def play(
             receive(program, running, hold or bool)
         elif program in ECHO_SERVERS:
             let_echo(program, running, hold or bool)
+        elif program in RELAYS:
+            let_pass(program, running, hold or bool)
         return running.finish()
 
 
@@ -216,6 +219,19 @@ def receive(
     if program in STREAM_SERVERS:
         assert running.line() == "Ending connection"
         running.signal(signal.SIGINT)
+
+
+def let_pass(
+    program: str,
+    running: RunningProgram,
+    hold: Callable[[RunningProgram], object],
+) -> None:
+    first_line = running.line()
+    hold(running)
+    with client_of(program, first_line) as client:
+        client.send(b"one")
+        assert running.line().startswith("request ")
+    running.signal(signal.SIGINT)
 
 
 def let_echo(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tests.harness.catalogue import (
     ECHO_SERVERS,
     FILES,
+    RELAYS,
     SENDERS,
     SERVERS,
     own_arguments,
@@ -222,7 +223,21 @@ def meet(
             connect_once(program, BASELINE, running, first_line)
             if os.pread(NOTES, len(INJECTED), 0) != INJECTED:
                 running.signal(signal.SIGINT)  # or it has outlived one already
+    elif program in RELAYS:
+        with contextlib.suppress(EOFError):
+            send_datagrams(running)
+            if os.pread(NOTES, len(INJECTED), 0) != INJECTED:
+                running.signal(signal.SIGINT)
     return running.finish()
+
+
+def send_datagrams(relay: RunningProgram) -> None:
+    """Send to a relay, until each thing has become of a datagram."""
+    with client_of("lossy_relay", relay.line()) as client:
+        words: set[str] = set()
+        while len(words) < 4:
+            client.send(MESSAGE)
+            words.add(relay.line())
 
 
 def connect_once(
