@@ -28,8 +28,6 @@ from tests.harness.running import (
     short_timeouts,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 REPEATING_REQUESTS = [

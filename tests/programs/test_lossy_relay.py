@@ -32,10 +32,7 @@ CONSTANTS = {
     "HELD": 100,
 }
 # What needs a server and its clients: the tests here have them.
-NOT_REACHED = (
-    "oldest",  # more clients
-    'return ("late"',
-)
+NOT_REACHED = ("oldest",)  # of more clients
 NOTHING_LOST = {"LOST": 0.0, "DOUBLED": 0.0, "LATE": 0.0}
 fault = pytest.mark.fault
 
