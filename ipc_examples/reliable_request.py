@@ -32,7 +32,7 @@ from multiprocessing.connection import wait
 TIMEOUT = 1.0  # seconds: the first wait for an answer, and the shortest
 LONGEST = 60.0  # seconds
 TRIES = 5
-HEAD = 9  # bytes: "?" for a request, "!" for its answer, and its number
+HEAD = 17  # bytes: "?" for a request, "!" for its answer, and its number
 KEPT = 10_000  # answers
 
 
@@ -64,7 +64,8 @@ def ask(client: socket.socket, trip: RoundTrip, question: bytes) -> bytes:
 
     See :manpage:`connect(2)` and :manpage:`udp(7)`.
     """
-    request = b"?" + secrets.token_bytes(HEAD - 1) + question
+    number = secrets.token_hex(HEAD // 2)
+    request = b"?" + number.encode() + question
     for trial in range(1, TRIES + 1):
         began = time.monotonic()
         until = began + secrets.SystemRandom().uniform(1, 1.5) * trip.timeout

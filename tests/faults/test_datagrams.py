@@ -10,7 +10,6 @@ import signal
 import socket
 import struct
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -27,7 +26,6 @@ from tests.harness.running import (
     assert_exit_report,
     short_timeouts,
 )
-
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 REPEATING_REQUESTS = [

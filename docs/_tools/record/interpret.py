@@ -44,6 +44,7 @@ BUFFER = re.compile(r'iov_base="((?:[^"\\]|\\.)*)"')
 # What the kernel tells, in a file that has no other writer. Python from 3.12
 # on looks there, after a fork, whether it has other threads.
 KERNELS_FILE = re.compile(r"\d+</proc/\S+>")
+DRAWN = re.compile(r"\b[0-9a-f]{16}")  # a number that another run draws anew
 EPOLL_DATA = re.compile(r"data=(\{.*?\}|\w+)")
 ADDRESS = re.compile(r'htons\((?P<port>\d+)\)|sun_path=@?"(?P<path>.*?)"')
 
@@ -626,7 +627,8 @@ def comparable(recording: Recording) -> object:
     order between processes, nor when a signal came or at which line it killed,
     nor whether the call that it interrupted had begun, nor which of several
     closed the end of which a reader saw the end, nor for which of several
-    children it was waited first. Who had to wait is compared only where it was
+    children it was waited first, nor which number was drawn at random, as
+    sixteen hexadecimal digits. Who had to wait is compared only where it was
     for a program that had yet to be started.
     """
     order: list[list[int]] = [[] for _ in recording.processes]
@@ -661,7 +663,7 @@ def comparable(recording: Recording) -> object:
                 end(step.sent_to),
                 end(step.taken_from),
                 step.detail,
-                step.data,
+                DRAWN.sub("drawn", step.data),
                 step.error,
                 step.child,
                 [(fd, end(step.table[fd])) for fd in sorted(step.table)],

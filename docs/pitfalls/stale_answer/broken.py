@@ -6,7 +6,7 @@ import socket
 client, server = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
 
 
-def ask(number, question):
+def ask(number: int, question: bytes) -> bytes:
     """Send a question and its number; return the text of the answer."""
     client.send(b"%d %s" % (number, question))
     answer = client.recv(1024)
