@@ -20,7 +20,7 @@ from tests.harness.running import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 NAME = "lossy_relay"
 CONSTANTS = {
@@ -47,7 +47,7 @@ def datagram_socket(host: str = LOOPBACK) -> socket.socket:
 
 @contextlib.contextmanager
 def relaying(
-    *seed: str, host: str = LOOPBACK, **replace: object
+    replace: Mapping[str, object], *seed: str, host: str = LOOPBACK
 ) -> Iterator[tuple[RunningProgram, socket.socket, socket.socket]]:
     """Yield a running relay, the server behind it, and a client."""
     with datagram_socket(host) as server, datagram_socket(host) as client:
@@ -62,7 +62,7 @@ def relaying(
     "host", [LOOPBACK, pytest.param("::1", marks=needs_ipv6)]
 )
 def test_passes_on_both_ways(host: str) -> None:
-    with relaying(host=host, **NOTHING_LOST) as (relay, server, client):
+    with relaying(NOTHING_LOST, host=host) as (relay, server, client):
         client.send(b"question")
         question, address = server.recvfrom(1024)
         assert question == b"question"
@@ -78,7 +78,7 @@ def test_passes_on_both_ways(host: str) -> None:
 
 def test_a_seed_decides() -> None:
     """The first of seed 3 is doubled, the second passed, the third late."""
-    with relaying("3", DELAY=0.05) as (relay, server, client):
+    with relaying({"DELAY": 0.05}, "3") as (relay, server, client):
         for number in (b"1", b"2", b"3", b"4"):
             client.send(number)
         came = [server.recv(1024) for _ in range(5)]
@@ -88,7 +88,7 @@ def test_a_seed_decides() -> None:
 
 
 def test_what_is_late_is_sent_although_others_keep_coming() -> None:
-    with relaying("3", DELAY=0.02) as (_, server, client):
+    with relaying({"DELAY": 0.02}, "3") as (_, server, client):
         for number in (b"1", b"2", b"3"):
             client.send(number)
         came = [server.recv(1024) for _ in range(3)]
@@ -98,7 +98,7 @@ def test_what_is_late_is_sent_although_others_keep_coming() -> None:
 
 
 def test_all_is_lost_at_a_share_of_one() -> None:
-    with relaying(LOST=1.0) as (relay, server, client):
+    with relaying({"LOST": 1.0}) as (relay, server, client):
         client.send(b"question")
         assert relay.line() == "request lost"
         assert_idle(relay.pid)
@@ -109,7 +109,7 @@ def test_all_is_lost_at_a_share_of_one() -> None:
 
 def test_clients_get_their_own_answers() -> None:
     with (
-        relaying(**NOTHING_LOST) as (_, server, client),
+        relaying(NOTHING_LOST) as (_, server, client),
         datagram_socket() as another,
     ):
         another.connect(client.getpeername())
@@ -122,7 +122,7 @@ def test_clients_get_their_own_answers() -> None:
 
 def test_a_stranger_cannot_answer() -> None:
     with (
-        relaying(**NOTHING_LOST) as (relay, server, client),
+        relaying(NOTHING_LOST) as (relay, server, client),
         datagram_socket() as stranger,
     ):
         client.send(b"question")
@@ -139,7 +139,7 @@ def test_a_stranger_cannot_answer() -> None:
 def test_forgets_the_oldest_of_many_clients(program: str) -> None:
     """So 1,000 cost no more than the most that it remembers."""
     assert program == NAME
-    with relaying(**NOTHING_LOST, CLIENTS=3) as (relay, server, client):
+    with relaying({**NOTHING_LOST, "CLIENTS": 3}) as (relay, server, client):
         for _ in range(1000):
             with datagram_socket() as another:
                 another.connect(client.getpeername())
@@ -154,8 +154,8 @@ def test_forgets_the_oldest_of_many_clients(program: str) -> None:
 
 
 def test_has_room_for_so_many_and_no_more() -> None:
-    names = {"LOST": 0.0, "DOUBLED": 0.0, "LATE": 1.0, "HELD": 2}
-    with relaying(**names, DELAY=0.2) as (relay, server, client):
+    names = {**NOTHING_LOST, "LATE": 1.0, "HELD": 2, "DELAY": 0.2}
+    with relaying(names) as (relay, server, client):
         for number in range(5):
             client.send(str(number).encode())
         for _ in range(5):
@@ -171,7 +171,7 @@ def test_has_room_for_so_many_and_no_more() -> None:
 @pytest.mark.parametrize("program", [NAME])
 def test_goes_on_when_the_server_refuses(program: str) -> None:
     assert program == NAME
-    with relaying(**NOTHING_LOST) as (relay, server, client):
+    with relaying(NOTHING_LOST) as (relay, server, client):
         server.close()
         for _ in range(3):
             client.send(b"nobody")
@@ -180,7 +180,7 @@ def test_goes_on_when_the_server_refuses(program: str) -> None:
 
 
 def test_passes_on_any_bytes() -> None:
-    with relaying(**NOTHING_LOST) as (_, server, client):
+    with relaying(NOTHING_LOST) as (_, server, client):
         for datagram in (b"", b"\x1b[2J", bytes(range(256)) * 255):
             client.send(datagram)
             assert server.recv(65536) == datagram
@@ -220,7 +220,7 @@ def test_no_room_for_a_client_is_a_loss(
         def refuse(*_: object) -> None:
             raise OSError(24, "Too many open files")
 
-        monkeypatch.setattr(lossy_relay.socket, "socket", refuse)
+        monkeypatch.setattr("socket.socket", refuse)
         with pytest.raises(OSError, match="Too many"):
             relay.way_for((LOOPBACK, 9))
         assert not relay.backs
