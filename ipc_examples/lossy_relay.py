@@ -16,7 +16,7 @@ becomes of the first datagram, of the second, and so on:
     from ipc_examples.lossy_relay import fate
 
     chance = random.Random(3)
-    print([fate(chance)[0] for _ in range(7)])
+    print([fate(chance.random())[0] for _ in range(7)])
 
 .. testoutput::
 
@@ -44,12 +44,13 @@ HELD = 100  # at most, of datagrams that wait; what is too much is lost
 Address = tuple[Any, ...]
 
 
-def fate(chance: random.Random) -> tuple[str, list[float]]:
+def fate(draw: float) -> tuple[str, list[float]]:
     """Return what becomes of a datagram: a word, and the delay of each copy.
 
     Delays are in seconds. A datagram that is lost has none.
+
+    :param draw: at random, from 0 to 1
     """
-    draw = chance.random()
     if draw < LOST:
         return "lost", []
     if draw < LOST + DOUBLED:
@@ -74,10 +75,10 @@ class Relay:
         self.selector = selectors.DefaultSelector()
         self.selector.register(front, selectors.EVENT_READ, (front, None))
 
-    def run(self, chance: random.Random) -> None:
+    def run(self, chance: Callable[[], float]) -> None:
         """Pass datagrams on, for ever; print what becomes of each.
 
-        :param chance: decides it
+        :param chance: draws a number from 0 to 1, which decides it
         :raises OSError: if it can wait no more, or not print
 
         See :manpage:`recvfrom(2)` and :manpage:`udp(7)`.
@@ -92,7 +93,7 @@ class Relay:
                     send = answer or self.way_for(source)
                 except OSError:  # nobody is there, or there is no room
                     continue
-                word, delays = fate(chance)
+                word, delays = fate(chance())
                 print("answer" if answer else "request", word, flush=True)
                 for delay in delays[: HELD - len(held)]:
                     due = time.monotonic() + delay
@@ -147,7 +148,7 @@ def main() -> None:
         with socket.socket(family, socket.SOCK_DGRAM) as front:
             front.bind(("::1" if ":" in to.host else "127.0.0.1", 0))
             print(f"Socket has port {front.getsockname()[1]}", flush=True)
-            Relay(front, server).run(random.Random(to.seed))  # noqa: S311
+            Relay(front, server).run(random.Random(to.seed).random)  # noqa: S311
     except (OSError, UnicodeError) as error:
         sys.exit(f"lossy_relay: {to.host} port {to.port}: {error}")
 

@@ -202,7 +202,7 @@ def test_tells_of_a_host_that_does_not_exist() -> None:
 
 def test_shares_are_as_the_constants_say() -> None:
     chance = random.Random(1)  # noqa: S311 - no secret
-    words = [fate(chance)[0] for _ in range(10_000)]
+    words = [fate(chance.random())[0] for _ in range(10_000)]
     for word, share in (
         ("lost", lossy_relay.LOST),
         ("doubled", lossy_relay.DOUBLED),
