@@ -78,7 +78,7 @@ def test_passes_on_both_ways(host: str) -> None:
 
 def test_a_seed_decides() -> None:
     """The first of seed 3 is doubled, the second passed, the third late."""
-    with relaying({"DELAY": 0.05}, "3") as (relay, server, client):
+    with relaying({"DELAY": 0.5}, "3") as (relay, server, client):
         for number in (b"1", b"2", b"3", b"4"):
             client.send(number)
         came = [server.recv(1024) for _ in range(5)]
