@@ -59,13 +59,13 @@ def ask(client: socket.socket, trip: RoundTrip, question: bytes) -> bytes:
 
     :param client: connected to the server, and used for nothing else
     :param trip: what is known of this server; is brought up to date
+    :param question: short, or no datagram can carry it, and no try succeeds
     :returns: the answer
     :raises TimeoutError: if no try was answered
 
     See :manpage:`connect(2)` and :manpage:`udp(7)`.
     """
-    number = secrets.token_hex(HEAD // 2)
-    request = b"?" + number.encode() + question
+    request = b"?" + secrets.token_hex(HEAD // 2).encode() + question
     for trial in range(1, TRIES + 1):
         began = time.monotonic()
         until = began + secrets.SystemRandom().uniform(1, 1.5) * trip.timeout

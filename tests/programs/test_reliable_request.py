@@ -239,6 +239,13 @@ class TestAsk:
             with pytest.raises(TimeoutError, match="no answer to 2 tries"):
                 ask(client, RoundTrip(), b"who?")
 
+    @pytest.mark.usefixtures("_short")
+    def test_what_no_datagram_can_carry_is_lost(self) -> None:
+        with serving() as (address, _), client_of(address) as client:
+            with pytest.raises(TimeoutError, match="no answer to 5 tries"):
+                ask(client, RoundTrip(), bytes(70000))
+            assert ask(client, RoundTrip(), b"onward") == b"0.5 leagues"
+
     def test_looks_once_more_when_the_time_is_up(self) -> None:
         """It may have been stopped meanwhile, or asleep."""
         with datagram_socket() as server, datagram_socket() as client:
