@@ -115,7 +115,8 @@ def documented_command(program: str) -> str:
 RELAYS = [
     p
     for p in CALLING_BIND
-    if p in CALLING_CONNECT and " HOST PORT" in documented_command(p)
+    if p in CALLING_CONNECT
+    and re.search(r" HOST PORT(?! \[PORT)", documented_command(p))
 ]
 STANDALONE = [p for p in PROGRAMS if p not in SERVERS + SENDERS + RELAYS]
 
