@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: 0BSD
+"""Send clients back what they send, by a few processes that share a listener.
+
+Run it, then speak to it, say with ``nc 127.0.0.1 PORT``; end it by ^C, or by
+SIGTERM, which lets it finish what it has begun::
+
+    python inet_stream_prefork.py [HOST]
+
+HOST is an address of this machine, the loopback unless you say otherwise.
+
+.. testcode::
+
+    import socket
+    from ipc_examples.inet_stream_prefork import serve_next
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        client = socket.create_connection(listener.getsockname())
+        with client:
+            client.sendall(b"Half a league")
+            client.shutdown(socket.SHUT_WR)
+            serve_next(listener)
+            print(client.recv(1024))
+
+.. testoutput::
+
+    b'Half a league'
+"""
+
+import argparse
+import contextlib
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import BinaryIO
+
+CHILDREN = 4  # and so many clients at once; others wait in the queue
+LONGEST = 20.0  # seconds that a client may take in all
+LAST_CALL = 1.0  # seconds that a child has for the queue when it has to end
+RETRY_DELAY = 1.0  # seconds, after a child or a fork() that failed
+
+
+def serve(listener: socket.socket, lifeline: int) -> None:
+    """Serve one client after another, until *lifeline* is at its end.
+
+    Then serve those who are in the queue, for LAST_CALL at most.
+
+    :param lifeline: a descriptor: the reading end of a pipe
+
+    See :manpage:`poll(2)`.
+    """
+    poller = select.poll()
+    poller.register(listener, select.POLLIN)
+    poller.register(lifeline, select.POLLIN)
+    while lifeline not in dict(poller.poll()):
+        serve_next(listener)
+    end = time.monotonic() + LAST_CALL
+    while time.monotonic() < end and listener.fileno() in dict(poller.poll(0)):
+        serve_next(listener)
+
+
+def serve_next(listener: socket.socket) -> None:
+    """Serve the first client in the queue of *listener*, if there is one.
+
+    :param listener: a non-blocking socket
+    :raises OSError: if the connection cannot be accepted
+
+    See :manpage:`accept(2)`, "Errors".
+    """
+    with contextlib.suppress(BlockingIOError):  # another child was faster
+        echo(listener.accept()[0])
+
+
+def echo(connection: socket.socket) -> None:
+    """Send a client back what it sends, until it ends or its time is up.
+
+    See :manpage:`recv(2)` and :manpage:`send(2)`.
+    """
+    end = time.monotonic() + LONGEST
+    try:
+        with connection:
+            while (left := end - time.monotonic()) > 0:
+                connection.settimeout(left)
+                if not (data := connection.recv(16384)):
+                    break
+                connection.sendall(data)
+    except OSError as error:  # the client's misfortune, not ours
+        complain(error)
+
+
+def complain(what: object) -> None:
+    """Write a line to standard error, if that can be had.
+
+    What a peer brings about must not end the server, not even where the log
+    is full.
+    """
+    with contextlib.suppress(OSError):
+        print(f"inet_stream_prefork: {what}", file=sys.stderr)
+
+
+def supervise(listener: socket.socket) -> None:
+    """Keep CHILDREN children at work until SIGTERM comes; wait for them.
+
+    :raises OSError: if there is no room for a pipe
+
+    See :manpage:`pipe(2)`, :manpage:`signal(2)` and :manpage:`wait(2)`.
+    """
+    children: set[int] = set()
+    reader, writer = os.pipe()  # our end is a lifeline: nobody writes on it
+    with open(reader, "rb", 0), open(writer, "wb", 0) as lifeline:
+        signal.signal(signal.SIGTERM, lambda *_: lifeline.close())
+        while children or not lifeline.closed:
+            try:
+                while len(children) < CHILDREN and not lifeline.closed:
+                    children.add(start_child(listener, reader, lifeline))
+                if children:
+                    wait_for_one(children)
+            except OSError as error:
+                complain(error)
+                time.sleep(RETRY_DELAY)  # or we might be kept busy
+
+
+def wait_for_one(children: set[int]) -> None:
+    """Wait until a child ends; take it out of *children*.
+
+    :raises ChildProcessError: if it failed
+
+    See :manpage:`wait(2)`. As process 1 of a container we get others, too.
+    """
+    child, status = os.wait()
+    children.discard(child)
+    if status := os.waitstatus_to_exitcode(status):
+        raise ChildProcessError(f"a child ended with status {status}")
+
+
+def start_child(listener: socket.socket, reader: int, ours: BinaryIO) -> int:
+    """Fork a child that serves; return its process id.
+
+    :param reader: the descriptor of the children's end of the lifeline
+    :param ours: the parent's end
+    :raises OSError: if there is no room for a process
+
+    See :manpage:`fork(2)`.
+    """
+    if (child := os.fork()) == 0:
+        try:
+            ours.close()  # or the child would keep itself alive
+            serve(listener, reader)
+            os._exit(0)
+        except Exception as error:
+            complain(f"child: {error!r}")
+        finally:
+            os._exit(1)  # never into the parent's loop
+    return child
+
+
+def main() -> None:
+    """Serve until a signal ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parser = argparse.ArgumentParser(description="Echo what clients send.")
+    parser.add_argument("host", metavar="HOST", nargs="?", default="127.0.0.1")
+    subject = parser.parse_args().host
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # or wait() would not tell
+    try:
+        found = socket.getaddrinfo(subject, 0, type=socket.SOCK_STREAM)
+        with socket.create_server(found[0][4], family=found[0][0]) as listener:
+            listener.setblocking(False)  # another child may be faster
+            subject = "standard output"
+            print(f"Socket has port {listener.getsockname()[1]}", flush=True)
+            subject = "lifeline"
+            supervise(listener)
+    except (OSError, UnicodeError) as error:
+        sys.exit(f"inet_stream_prefork: {subject}: {error}")
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGTERM)  # whoever waits for us looks at it
+    sys.exit(128 + signal.SIGTERM)  # as process 1, which it did not kill
+
+
+if __name__ == "__main__":
+    main()
