@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.harness import catalogue
 from tests.harness.catalogue import (
     EXECUTING,
     FILES,
-    FORKING,
+    FORKING_SERVERS,
     NOT_COLLECTING,
     own_arguments,
     source,
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from tests.harness.signal_injection.checkpoints import Checkpoint
 
 pytestmark = pytest.mark.slow
+# A server goes on whatever its children do: its own tests look at that.
+FORKING = [p for p in catalogue.FORKING if p not in FORKING_SERVERS]
 WITH_CHANNELS = [
     p
     for p in FORKING

@@ -20,6 +20,7 @@ from tests.harness.catalogue import (
     EXECUTING,
     FILES,
     FORKING,
+    FORKING_SERVERS,
     HANDLING_SIGNALS,
     MAKING_FILES,
     NOT_COLLECTING,
@@ -236,6 +237,12 @@ def expected_of_child(program: str, arrival: Arrival, number: int) -> Expected:
             endings[int(status)] = out
             words += ", or the parent ends as it was about to"
         return Expected(words, endings, own_lines(arrival), faulty)
+    if program in FORKING_SERVERS:
+        words = "the parent says in at most one line that the child failed, "
+        words += "and serves on until it dies of SIGINT"
+        return Expected(
+            words, {-INT: None}, (0, 1, *own_lines(arrival)), faulty
+        )
     words = "the parent says in one line that the child failed, status 1; "
     words += "other children may say that their peer is gone"
     if program in NOT_COLLECTING:

@@ -11,6 +11,8 @@ CALLING_CONNECT   connect, or send, to another's
 SERVERS           wait for a peer: they bind and do not connect
 RECEIVERS         of these, those that show what a peer sends
 ECHO_SERVERS      of these, those that send it back
+FORKING_SERVERS   servers that have children, and do not end by themselves
+FEW_AT_ONCE       of these, those with as many children as clients at once
 SELECTING         of the servers, those that wait for many peers at once
 COMPUTING         work on while they wait: a signal tells them of input
 SENDERS           need a peer that waits: they connect and do not bind
@@ -96,6 +98,12 @@ CALLING_CONNECT = programs_calling("connect", "create_connection", "sendto")
 SERVERS = [p for p in CALLING_BIND if p not in CALLING_CONNECT]
 RECEIVERS = [p for p in SERVERS if "-->" in source(p)]
 ECHO_SERVERS = [p for p in SERVERS if p not in RECEIVERS]
+FORKING_SERVERS = [p for p in FORKING if p in SERVERS]
+FEW_AT_ONCE = [
+    p
+    for p in FORKING_SERVERS
+    if re.search(r"^CHILDREN = \d\b", source(p), re.MULTILINE)
+]
 SELECTING = [p for p in SERVERS if p in programs_calling("DefaultSelector")]
 COMPUTING = [p for p in PROGRAMS if "os.O_ASYNC" in source(p)]
 SENDERS = [p for p in CALLING_CONNECT if p not in CALLING_BIND]

@@ -27,11 +27,11 @@ FLOOD = 100_000_000  # bytes
 
 @contextlib.contextmanager
 def stopped(running: RunningProgram) -> Iterator[None]:
-    """Keep a program from running, as ^Z does."""
-    os.kill(running.pid, signal.SIGSTOP)
+    """Keep a program and its children from running, as ^Z does."""
+    os.killpg(running.pid, signal.SIGSTOP)
     os.waitpid(running.pid, os.WUNTRACED)
     yield
-    os.kill(running.pid, signal.SIGCONT)
+    os.killpg(running.pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager

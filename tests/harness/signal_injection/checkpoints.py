@@ -58,16 +58,20 @@ def watch_checkpoints(
 
 
 def lines_of(innermost: FrameType, file: str) -> Iterator[int]:
-    """Yield the line of each function, but not of what SIGURG interrupts.
+    """Yield the line of each function, but not of what a handler interrupts.
 
-    It comes when the peer is so far: that is a matter of chance.
+    SIGURG comes when the peer is so far, and SIGCHLD when the child is: that
+    is a matter of chance.
     """
-    handler = getattr(getsignal(signal.SIGURG), "__code__", None)
+    handlers = [
+        getattr(getsignal(number), "__code__", None)
+        for number in (signal.SIGURG, signal.SIGCHLD)
+    ]
     frame: FrameType | None = innermost
     while frame:
         if frame.f_code.co_filename == file:
             yield frame.f_lineno
-        if frame.f_code is handler:
+        if frame.f_code in handlers:
             return
         frame = frame.f_back
 

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.harness.catalogue import (
     ECHO_SERVERS,
+    FEW_AT_ONCE,
     FILES,
+    FORKING_SERVERS,
     RELAYS,
     SENDERS,
     SERVERS,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 MESSAGE, LONG = b"one\0\x1b\0", b"one" * 8000  # for those who receive
 NOTES = LAST + 1  # the descriptor of a file in which a process notes things
 INJECTED = b"injected\n"
+IN_CHILD = b"in child\n"  # what a server outlives
 
 
 class Effect(StrEnum):
@@ -141,7 +144,14 @@ def inject_at(
     def send(checkpoint: Checkpoint) -> bool:
         if checkpoint != arrival.checkpoint:
             return False
-        os.write(NOTES, INJECTED)
+        outlived = (
+            program in FORKING_SERVERS
+            and checkpoint.child
+            and number != signal.SIGINT
+        )
+        if outlived and os.pread(NOTES, 1, 0):
+            return False  # a child took the place of the one that had it
+        os.write(NOTES, IN_CHILD if outlived else INJECTED)
         if number == signal.SIGINT:  # ^C reaches all
             os.killpg(0, number)
         else:
@@ -186,6 +196,8 @@ def run_with_checkpoints(
             **short_timeouts(program, scale),
             "RETRY_DELAY": 0,
         }
+        if program in FEW_AT_ONCE:
+            names["CHILDREN"] = 1
         main = main_of(program, *words, **names)
         action = functools.partial(run, program, main, scenario, note)
         with RunningProgram(action, stdin=STDIN, name=program) as running:
@@ -221,6 +233,7 @@ def meet(
             connect_once(program, scenario, running, first_line)
             # No new checkpoint is between the second and the ^C.
             connect_once(program, BASELINE, running, first_line)
+            running.wait_until_blocked()
             if os.pread(NOTES, len(INJECTED), 0) != INJECTED:
                 running.signal(signal.SIGINT)  # or it has outlived one already
     elif program in RELAYS:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.harness.catalogue import (
     EXECUTING,
+    FEW_AT_ONCE,
     FORKING,
     HANDLING_SIGNALS,
     WITH_ARGUMENTS,
@@ -87,7 +88,8 @@ def scenarios_of(program: str, *, child: bool) -> Iterator[Scenario]:
     yield BASELINE
     if program in WITH_ARGUMENTS:
         yield Scenario(fault=Fault.BAD_ARGUMENTS)
-    if program in FORKING:
+    if program in FORKING and program not in FEW_AT_ONCE:
+        # All children of a server would fail, and the next, without an end.
         for fault in (Fault.CLOSE_ALL_DESCRIPTORS, Fault.KILL_CHILD):
             yield Scenario("os.fork", fault, in_child=True)
     sides = {child, True} if program in FORKING else {False}
