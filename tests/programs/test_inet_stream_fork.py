@@ -1,1 +1,337 @@
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ipc_examples import inet_stream_fork
+from tests.harness.fault_groups import FaultGroup
+from tests.harness.obstacles import RESET
+from tests.harness.peers import client_of
+from tests.harness.running import (
+    DEADLINE,
+    RunningProgram,
+    assert_exit_report,
+    assert_idle,
+    main_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NAME = "inet_stream_fork"
 CONSTANTS = {"CHILDREN": 256, "LONGEST": 60.0, "RETRY_DELAY": 1.0}
+ENDED = f"{NAME}: a child ended with status "
+IDLE = 300  # clients, each of whom costs a fork
+MUCH = 50_000_000  # bytes: more than a connection holds
+
+
+@contextlib.contextmanager
+def serving(**replace: object) -> Iterator[tuple[RunningProgram, str]]:
+    """Yield a server; see that it then serves, and dies as usual."""
+    with RunningProgram(NAME, replace=replace) as running:
+        first = running.line()
+        yield running, first
+        assert_serves(first)
+        wait_until_childless(running.pid)
+        assert running.interrupt() == (-signal.SIGINT, "", "")
+
+
+def assert_serves(first: str) -> None:
+    with client_of(NAME, first) as client:
+        assert_echoed(client, b"last")
+
+
+def assert_echoed(client: socket.socket, data: bytes) -> None:
+    client.sendall(data)
+    assert client.recv(len(data), socket.MSG_WAITALL) == data
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the process ids of children that have not been waited for."""
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        return [int(child) for child in children.read().split()]
+
+
+def wait_until_childless(pid: int) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while children_of(pid):
+        assert time.monotonic() < deadline, "a child is left, or a zombie"
+        os.sched_yield()
+
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="asks /proc for a process's children"
+)
+
+
+class TestChildren:
+    def test_each_client_has_a_child_that_ends_with_it(self) -> None:
+        with (
+            serving() as (running, first),
+            client_of(NAME, first) as one,
+            client_of(NAME, first) as other,
+        ):
+            assert_echoed(one, b"one")
+            assert_echoed(other, b"two")
+            assert len(children_of(running.pid)) == 2
+
+    def test_a_client_that_has_ended_leaves_no_zombie(self) -> None:
+        with serving() as (running, first):
+            for _ in range(20):
+                assert_serves(first)
+            wait_until_childless(running.pid)
+            assert_idle(running.pid)
+
+    @pytest.mark.fault(FaultGroup.CHILDREN, "children killed at any moment")
+    def test_a_killed_child_is_told_of_and_costs_its_client_alone(
+        self,
+    ) -> None:
+        with (
+            serving() as (running, first),
+            client_of(NAME, first) as one,
+        ):
+            assert_echoed(one, b"one")
+            (child,) = children_of(running.pid)
+            with client_of(NAME, first) as other:
+                assert_echoed(other, b"two")
+                os.kill(child, signal.SIGKILL)
+                assert one.recv(1) == b""
+                assert running.stderr_line() == f"{ENDED}-9"
+                assert_echoed(other, b"three")
+
+    def test_a_child_ends_with_its_client_after_the_parent(self) -> None:
+        with RunningProgram(NAME) as running:
+            with client_of(NAME, running.line()) as client:
+                assert_echoed(client, b"one")
+                os.kill(running.pid, signal.SIGTERM)
+                assert os.waitid(
+                    os.P_PID, running.pid, os.WEXITED | os.WNOWAIT
+                )
+                assert_echoed(client, b"two")
+            assert running.finish() == (-signal.SIGTERM, "", "")
+
+    @pytest.mark.fault(FaultGroup.CHILDREN, "a mistake in a child's code")
+    def test_a_mistake_in_a_child_is_told(self) -> None:
+        def echo(connection: socket.socket) -> None:
+            with connection:
+                raise LookupError("a mistake")
+
+        with RunningProgram(NAME, replace={"echo": echo}) as running:
+            first = running.line()
+            for _ in range(2):
+                with client_of(NAME, first) as client:
+                    assert client.recv(1) == b""
+                line = f"{NAME}: child: LookupError('a mistake')"
+                assert running.stderr_line() == line
+                assert running.stderr_line() == f"{ENDED}1"
+            assert running.interrupt() == (-signal.SIGINT, "", "")
+
+    def test_a_child_may_wait_for_children_of_its_own(self) -> None:
+        """The server's handler would take their status."""
+
+        def echo(connection: socket.socket) -> None:
+            read, write = os.pipe()
+            if (pid := os.fork()) == 0:
+                os.close(write)
+                os._exit(7)
+            while not os.waitid(
+                os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT
+            ):
+                os.sched_yield()
+            time.sleep(0)  # a handler would have its turn here
+            for descriptor in (read, write):
+                os.close(descriptor)
+            with connection:
+                status = os.waitpid(pid, 0)[1]
+                connection.sendall(bytes([os.waitstatus_to_exitcode(status)]))
+
+        with RunningProgram(NAME, replace={"echo": echo}) as running:
+            with client_of(NAME, running.line()) as client:
+                assert client.recv(1) == b"\7"
+            wait_until_childless(running.pid)
+            assert running.interrupt() == (-signal.SIGINT, "", "")
+
+
+class TestLimits:
+    def test_more_clients_than_children_wait(self) -> None:
+        with (
+            serving(CHILDREN=2) as (running, first),
+            client_of(NAME, first) as one,
+            client_of(NAME, first) as two,
+        ):
+            assert_echoed(one, b"one")
+            assert_echoed(two, b"two")
+            with client_of(NAME, first) as three:
+                three.sendall(b"three")
+                assert_idle(running.pid)
+                assert len(children_of(running.pid)) == 2
+                one.close()
+                assert three.recv(5) == b"three"
+
+    @pytest.mark.fault(FaultGroup.STREAM_PEERS, "a peer that is silent")
+    def test_a_silent_client_is_cut_off(self) -> None:
+        with (
+            serving(LONGEST=0.2) as (running, first),
+            client_of(NAME, first) as client,
+        ):
+            assert client.recv(1) == b""
+            assert running.stderr_line() == f"{NAME}: timed out"
+
+    def test_a_slow_client_is_cut_off(self) -> None:
+        """However busy it keeps the connection."""
+        with (
+            serving(LONGEST=0.2) as (_, first),
+            client_of(NAME, first) as client,
+            contextlib.suppress(ConnectionError),
+        ):
+            while data := b"x":
+                client.sendall(data)
+                if not client.recv(1):
+                    break
+
+    def test_a_client_that_never_reads_is_cut_off(self) -> None:
+        with (
+            serving(LONGEST=0.5) as (running, first),
+            client_of(NAME, first) as client,
+        ):
+            with pytest.raises(ConnectionError):
+                client.sendall(bytes(MUCH))
+            assert running.stderr_line().startswith(f"{NAME}: ")
+
+    @pytest.mark.slow
+    @pytest.mark.fault(FaultGroup.STREAM_PEERS, "300 idle clients")
+    def test_idle_clients_are_served_in_turn(self) -> None:
+        """At most CHILDREN of them at a time; the others wait."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if 0 <= hard < 2 * IDLE:
+            pytest.skip(f"this process may have {hard} descriptors only")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (2 * IDLE, hard))
+        try:
+            with (
+                RunningProgram(
+                    NAME,
+                    replace={
+                        "CHILDREN": 20,
+                        "LONGEST": 0.01,
+                        "complain": quiet,
+                    },
+                ) as running,
+                contextlib.ExitStack() as stack,
+            ):
+                first = running.line()
+                most = 0
+                for _ in range(IDLE):
+                    stack.enter_context(client_of(NAME, first))
+                    most = max(most, len(children_of(running.pid)))
+                assert 0 < most <= 20
+                with client_of(NAME, first) as client:
+                    client.sendall(b"x")
+                    assert client.recv(1) == b"x"
+                wait_until_childless(running.pid)
+                assert running.interrupt() == (-signal.SIGINT, "", "")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def quiet(_: object) -> None:
+    """Say nothing."""
+
+
+class TestMisfortunes:
+    @pytest.mark.fault(FaultGroup.CHILDREN, "no room for another process")
+    def test_without_room_for_a_process_it_drops_a_client_and_goes_on(
+        self,
+    ) -> None:
+        with RunningProgram(
+            NAME,
+            replace={
+                "os.fork": failing_once(os.fork, errno.EAGAIN),
+                "RETRY_DELAY": 0.01,
+                "CHILDREN": 1,
+            },
+        ) as running:
+            first = running.line()
+            with client_of(NAME, first) as client:
+                assert client.recv(1) == b""
+            again = f"{NAME}: [Errno {errno.EAGAIN}] it fails"
+            assert running.stderr_line() == again
+            assert_serves(first)
+            wait_until_childless(running.pid)
+            assert running.interrupt() == (-signal.SIGINT, "", "")
+
+    @pytest.mark.fault(
+        FaultGroup.STANDARD_STREAMS, "standard error that nobody reads"
+    )
+    def test_a_complaint_that_nobody_takes_ends_nothing(self) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+
+        def run() -> None:
+            os.dup2(writer, 2)
+            main_of(NAME)()
+
+        with RunningProgram(run, name=NAME) as running:
+            os.close(writer)
+            first = running.line()
+            for _ in range(2):
+                with client_of(NAME, first) as client:
+                    assert_echoed(client, b"one")
+                    (child,) = children_of(running.pid)
+                    os.kill(child, signal.SIGKILL)
+                    assert client.recv(1) == b""
+                wait_until_childless(running.pid)
+                with client_of(NAME, first) as client:
+                    assert_echoed(client, b"one")
+                    client.setsockopt(
+                        socket.SOL_SOCKET, socket.SO_LINGER, RESET
+                    )
+                wait_until_childless(running.pid)
+            assert running.interrupt() == (-signal.SIGINT, "", "")
+
+    @pytest.mark.parametrize("error", [OSError, RuntimeError])
+    def test_a_complaint_may_fail(
+        self, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr("builtins.print", fail)
+        inet_stream_fork.complain("one")
+
+    @pytest.mark.fault(FaultGroup.DESCRIPTORS, "no free descriptor at start")
+    def test_without_a_descriptor_it_says_so(self) -> None:
+        def run() -> None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, 4096))
+            try:
+                main()
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+
+        main = main_of(NAME)
+        with RunningProgram(run, name=NAME) as running:
+            ended = running.finish()
+        stderr = rf"{NAME}: 127\.0\.0\.1: .*Too many open files.*\n"
+        assert_exit_report(ended, stderr, out="")
+
+
+def failing_once(
+    call: Callable[..., object], number: int
+) -> Callable[..., object]:
+    """Return *call*, but it fails the first time."""
+    due = [OSError(number, "it fails")]
+
+    def call_or_fail(*arguments: object) -> object:
+        if due:
+            raise due.pop()
+        return call(*arguments)
+
+    return call_or_fail
