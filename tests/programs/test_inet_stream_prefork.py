@@ -41,11 +41,14 @@ CONSTANTS = {
     "LAST_CALL": 1.0,
     "RETRY_DELAY": 1.0,
 }
-# A child that cannot accept, and one that is told to end: both are below.
+# A child that cannot accept, or ends, or is told to end: all are below.
 NOT_REACHED = (
+    "children.discard(child)",
+    "if status := os.wait",
+    "raise ChildProcessError",
     "end = time.monotonic() + LAST_CALL",
     "while time.monotonic() < end",
-    "        serve_next(listener)",
+    "serve_next(listener)",
     "os._exit(0)",
     "except Exception as error:",
     'complain(f"child:',
