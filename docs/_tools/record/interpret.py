@@ -17,6 +17,7 @@ from ipcdocs.recording.model import (
     digest,
 )
 from ipcdocs.transcript import syntax
+from record.trace_lines import CHANGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -579,7 +580,10 @@ class Interpreter:
         traced = self.traced[number]
         _, _, _, option, module, *_ = traced.calls[0].strings
         if option != b"-m":
-            return Process(traced.terminal)
+            changed = re.match(CHANGED, module.decode())
+            if not changed:
+                return Process(traced.terminal)
+            module = changed[1].encode()
         program = module.decode().rpartition(".")[2]
         return Process("parent" if self.forked[number] else program, program)
 

@@ -3,6 +3,8 @@
 ``python trace_lines.py -m MODULE [ARGUMENT ...]`` or ``-c CODE``, as Python
 itself. Each line of the program's own file is announced by a call that strace
 sees and that does nothing: it asks for a file ``@line:12`` that is not there.
+CODE may begin by ``import ipc_examples.PROGRAM as ...``, to change the program
+before it runs: then these are the lines of PROGRAM.
 What getaddrinfo() does depends on the machine, and what an import does on the
 version of Python: that is between ``@quiet`` and ``@loud``.
 """
@@ -13,6 +15,7 @@ import contextlib
 import importlib._bootstrap
 import importlib.util
 import os
+import re
 import socket
 import sys
 import types
@@ -21,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from types import CodeType, FrameType
 
+CHANGED = r"import (ipc_examples\.\w+) as "
 Trace = Any  # a function that returns its like
 FIND_ADDRESSES = socket.getaddrinfo
 
@@ -89,7 +93,9 @@ def main() -> None:
     module.__file__ = file
     socket.getaddrinfo = find_ipv4
     sys.setprofile(profile)
-    sys.settrace(tracer(code.co_filename))
+    changed = re.match(CHANGED, program) if option == "-c" else None
+    traced = load("-m", changed[1])[1] if changed else code.co_filename
+    sys.settrace(tracer(traced))
     exec(code, module.__dict__)  # noqa: S102 - that is what it is for
 
 
