@@ -238,6 +238,7 @@ LEAVES: dict[str, dict[str, object]] = {
     "closed_by_exec/broken.py": {"children": [1]},
     "ignored_sigpipe/broken.py": {"children": [1]},
     "ignored_sigpipe/fixed.py": {"children": [-signal.SIGPIPE]},
+    "open_in_parent/fixed.py": {"children": [-signal.SIGTERM]},
     "silent_client/fixed.py": {"children": [-signal.SIGTERM]},
     "stale_socket/broken.py": {"files": ["socket"]},
     "zombie/broken.py": {"forgotten": 3},
@@ -308,6 +309,11 @@ CAUSES = {
         'client.sendall(b"who goes there?")',
         'peer = server.accept()[0]; peer.sendall(b"a friend"); peer.close()',
         "asked\nb'a friend'\n",
+    ),
+    "open_in_parent": (
+        "os.wait()",
+        "connection.close(); os.wait()",
+        "b'onward'\nb''\n",
     ),
     "silent_client": (
         'print("asked"',
