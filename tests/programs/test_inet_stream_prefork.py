@@ -50,6 +50,8 @@ NOT_REACHED = (
     "while time.monotonic() < end",
     "serve_next(listener)",
     "os._exit(0)",
+    "os._exit(1)",
+    "sys.exit(128",
     "except Exception as error:",
     'complain(f"child:',
 )
