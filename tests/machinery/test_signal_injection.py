@@ -77,7 +77,6 @@ os.fork() in the first process is interrupted by SIGTERM
 os.fork() in the first process fails once
 os.fork() in the first process would block once
 os.fork() in a child is interrupted by SIGTERM
-os.fork() in a child would block once
 os.waitpid() in the first process is interrupted by SIGTERM
 os.waitpid() in a child is interrupted by SIGTERM
 select() of any selector in the first process is interrupted by SIGTERM

@@ -51,6 +51,8 @@ NOT_REACHED = (
     "serve_next(listener)",
     "os._exit(0)",
     "os._exit(1)",
+    "signal.signal(signal.SIGTERM, signal.SIG_DFL)",
+    "signal.raise_signal(signal.SIGTERM)",
     "sys.exit(128",
     "except Exception as error:",
     'complain(f"child:',
