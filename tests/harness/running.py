@@ -83,7 +83,7 @@ def short_timeouts(program: str, scale: int = 1) -> dict[str, object]:
         vain; 0 if not: then it gets more time, however busy the machine is
     """
     module: Any = importlib.import_module(f"ipc_examples.{program}")
-    if hasattr(module, "LONGEST"):  # each wait is twice the one before
+    if hasattr(module, "RoundTrip"):  # each wait is twice the one before
         return short_doubling_waits(module, 0.02 * max(1, min(scale, 4)))
     if hasattr(module, "TRIES"):  # the first is always in vain
         return {"TIMEOUT": 0.02, "TRIES": 5 * min(scale, 4) or 20}
