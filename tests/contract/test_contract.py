@@ -33,6 +33,7 @@ from tests.harness.catalogue import (
     SENDERS,
     SERVERS,
     STANDALONE,
+    SUPERVISING,
     WITH_ARGUMENTS,
     command_line,
     documented_command,
@@ -326,7 +327,7 @@ class TestCopiedAlone:
         assert ended.out or program == "skeleton"  # which was given nothing
         assert os.listdir() == [f"{program}.py"]
 
-    @pytest.mark.parametrize("program", SERVERS + RELAYS)
+    @pytest.mark.parametrize("program", SERVERS + RELAYS + SUPERVISING)
     def test_a_copy_is_ended_by_control_c(self, program: str) -> None:
         arguments = " ".join(own_arguments(program))
         with subprocess.Popen(

@@ -25,6 +25,7 @@ from tests.harness.catalogue import (
     RECEIVERS,
     RELAYS,
     SENDERS,
+    SUPERVISING,
     calls_of,
     own_arguments,
 )
@@ -37,6 +38,7 @@ from tests.harness.peers import (
     open_socket,
     peer_of,
     received_by,
+    report_of,
 )
 from tests.harness.running import (
     DEADLINE,
@@ -176,6 +178,8 @@ def play(
             let_echo(program, running, hold or bool)
         elif program in RELAYS:
             let_pass(program, running, hold or bool)
+        elif program in SUPERVISING:
+            let_report(program, running, hold or bool)
         return running.finish()
 
 
@@ -252,8 +256,20 @@ def let_echo(
     running.signal(signal.SIGINT)
 
 
+def let_report(
+    program: str,
+    running: RunningProgram,
+    hold: Callable[[RunningProgram], object],
+) -> None:
+    first_line = running.line()
+    hold(running)
+    assert report_of(program, first_line)
+    running.signal(signal.SIGINT)
+
+
 def assert_nothing_happened(program: str, ended: ExitReport) -> None:
-    endless = program in STREAM_SERVERS + ECHO_SERVERS + RELAYS
+    servers = STREAM_SERVERS + ECHO_SERVERS + SUPERVISING
+    endless = program in servers + RELAYS
     status = -signal.SIGINT if endless else 0
     assert (ended.status, ended.err) == (status, "")
 

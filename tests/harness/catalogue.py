@@ -15,6 +15,8 @@ FORKING_SERVERS   servers that have children, and do not end by themselves
 FEW_AT_ONCE       of these, those with as many children as clients at once
 SELECTING         of the servers, those that wait for many peers at once
 COMPUTING         work on while they wait: a signal tells them of input
+SUPERVISING       wait for a peer too, but have a protocol of their own: they
+                  start a command, and tell how it fares
 SENDERS           need a peer that waits: they connect and do not bind
 RELAYS            need a peer that waits, and wait for one: they bind, and
                   their arguments say to whom they send
@@ -95,7 +97,8 @@ WITH_ARGUMENTS = programs_calling("add_argument")
 # Some talk to themselves, or to their children.
 CALLING_BIND = programs_calling("bind", "create_server")
 CALLING_CONNECT = programs_calling("connect", "create_connection", "sendto")
-SERVERS = [p for p in CALLING_BIND if p not in CALLING_CONNECT]
+SUPERVISING = [p for p in programs_calling("Popen") if p in CALLING_BIND]
+SERVERS = [p for p in CALLING_BIND if p not in CALLING_CONNECT + SUPERVISING]
 RECEIVERS = [p for p in SERVERS if "-->" in source(p)]
 ECHO_SERVERS = [p for p in SERVERS if p not in RECEIVERS]
 FORKING_SERVERS = [p for p in FORKING if p in SERVERS]
@@ -126,7 +129,8 @@ RELAYS = [
     if p in CALLING_CONNECT
     and re.search(r" HOST PORT(?! \[PORT)", documented_command(p))
 ]
-STANDALONE = [p for p in PROGRAMS if p not in SERVERS + SENDERS + RELAYS]
+NEEDING_A_PEER = SERVERS + SENDERS + RELAYS + SUPERVISING
+STANDALONE = [p for p in PROGRAMS if p not in NEEDING_A_PEER]
 
 
 def command_line(program: str, **values: str) -> str:

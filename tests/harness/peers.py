@@ -95,8 +95,8 @@ IPV6_ABSENT = {"socket.socket": SocketOfIPv4}
 
 
 def socket_type_of(program: str) -> socket.SocketKind:
-    stream = "_stream_" in program
-    return socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
+    datagram = "_datagram_" in program
+    return socket.SOCK_DGRAM if datagram else socket.SOCK_STREAM
 
 
 STREAM_CLIENTS = [
@@ -142,6 +142,12 @@ def send_to(
     with client_of(receiver, first_line, host) as client:
         for message in messages:
             client.sendall(message)
+
+
+def report_of(program: str, first_line: str) -> bytes:
+    """Return what a server says to who connects, without being asked."""
+    with client_of(program, first_line) as client:
+        return client.makefile("rb").read()
 
 
 def stop_server(

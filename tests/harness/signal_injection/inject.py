@@ -24,9 +24,10 @@ from tests.harness.catalogue import (
     RELAYS,
     SENDERS,
     SERVERS,
+    SUPERVISING,
     own_arguments,
 )
-from tests.harness.peers import client_of, peer_of, send_to
+from tests.harness.peers import client_of, peer_of, report_of, send_to
 from tests.harness.process_states import STORIES, source_line
 from tests.harness.running import (
     STDIN,
@@ -195,6 +196,7 @@ def run_with_checkpoints(
         names = {
             **short_timeouts(program, scale),
             "RETRY_DELAY": 0,
+            "COMMAND": ("true",),
         }
         if program in FEW_AT_ONCE:
             names["CHILDREN"] = 1
@@ -239,6 +241,11 @@ def meet(
     elif program in RELAYS:
         with contextlib.suppress(EOFError):
             send_datagrams(running)
+            if os.pread(NOTES, len(INJECTED), 0) != INJECTED:
+                running.signal(signal.SIGINT)
+    elif program in SUPERVISING:
+        with contextlib.suppress(EOFError, OSError):
+            report_of(program, running.line())
             if os.pread(NOTES, len(INJECTED), 0) != INJECTED:
                 running.signal(signal.SIGINT)
     return running.finish()

@@ -1,0 +1,358 @@
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.harness.catalogue import FILES
+from tests.harness.fault_groups import FaultGroup
+from tests.harness.peers import client_of, report_of
+from tests.harness.running import (
+    DEADLINE,
+    RunningProgram,
+    Status,
+    assert_exit_report,
+    assert_idle,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NAME = "one_loop"
+CONSTANTS = {"COMMAND": ("sleep", "1"), "INTERVAL": 60.0}
+# What only time, another peer or a lack of room brings about.
+NOT_REACHED = (
+    "os.killpg(child.pid",
+    "return True  # the client has left meanwhile",
+    "sys.exit(128 + stopped_by)",
+    "return False",
+    "selector.unregister(listener)",
+    "return None",
+    'log(f"client: {error}")',
+    'log(f"child: {error}")',
+)
+DUE = "clock: a child is due"
+LONG = ("sleep", "1000")
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, after 0 seconds
+
+
+@contextlib.contextmanager
+def serving(
+    *command: str, ended: int = 1, **names: object
+) -> Iterator[tuple[RunningProgram, str]]:
+    """Yield a server whose first child has ended, and its first line."""
+    replace = {"COMMAND": command or ("true",), **names}
+    with RunningProgram(NAME, replace=replace) as running:
+        first = running.line()
+        assert running.line() == DUE
+        for _ in range(ended):
+            assert running.line() == "child: status 0"
+        yield running, first
+
+
+def end(
+    running: RunningProgram, number: signal.Signals = signal.SIGTERM
+) -> None:
+    """See that a signal ends a server which has nothing to wait for."""
+    running.signal(number)
+    out = f"signal: {number.name}\n"
+    assert running.finish() == (-number, out, "")
+
+
+class TestEvents:
+    def test_tells_clients_how_the_command_fares(self) -> None:
+        with serving() as (running, first):
+            for _ in range(2):
+                assert report_of(NAME, first) == b"1 ended, 0 failed\n"
+                assert running.line() == "client: 1 ended, 0 failed"
+            end(running)
+
+    def test_tells_that_the_command_failed(self) -> None:
+        with serving("sh", "-c", "exit 7", ended=0) as (running, first):
+            assert running.line() == "child: status 7"
+            assert report_of(NAME, first) == b"1 ended, 1 failed\n"
+            assert running.line() == "client: 1 ended, 1 failed"
+            end(running)
+
+    def test_answers_while_a_child_runs(self) -> None:
+        with serving(*LONG, ended=0) as (_, first):
+            assert report_of(NAME, first) == b"0 ended, 0 failed\n"
+
+    @pytest.mark.parametrize(
+        "number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT]
+    )
+    def test_dies_of_a_signal(self, number: signal.Signals) -> None:
+        with serving() as (running, _):
+            end(running, number)
+
+    def test_starts_a_child_at_each_interval(self) -> None:
+        with serving(INTERVAL=0.02) as (running, _):
+            for _ in range(3):
+                assert running.line() == DUE
+                assert running.line() == "child: status 0"
+
+    def test_waits_and_does_nothing_meanwhile(self) -> None:
+        with serving() as (running, _):
+            assert_idle(running.pid)
+            end(running)
+
+
+@pytest.mark.fault(FaultGroup.CHILDREN, "a child that does not end in time")
+class TestLateChild:
+    def test_is_killed_when_the_next_is_due(self) -> None:
+        with serving(*LONG, ended=0, INTERVAL=0.1) as (running, _):
+            assert running.line() == "child: status -9"
+            assert running.line() == DUE
+
+    def test_is_killed_with_all_that_it_has_started(self) -> None:
+        command = ("sh", "-c", "sleep 1000 & wait")
+        with serving(*command, ended=0, INTERVAL=0.2) as (running, _):
+            running.wait_until_blocked()
+            (child,) = children_of(running.pid)
+            assert running.line() == "child: status -9"
+            with contextlib.suppress(ChildProcessError):  # what it left us
+                while True:
+                    _, status = os.waitpid(-child, 0)
+                    assert os.WTERMSIG(status) == signal.SIGKILL
+
+    def test_does_not_keep_a_stopped_server(self) -> None:
+        with serving(*LONG, ended=0, INTERVAL=0.3) as (running, _):
+            running.signal(signal.SIGTERM)
+            rest = "signal: SIGTERM\nchild: status -9\n"
+            assert running.finish() == (-signal.SIGTERM, rest, "")
+
+
+def children_of(pid: int) -> list[int]:
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        return [int(child) for child in children.read().split()]
+
+
+class TestStop:
+    @pytest.mark.fault(FaultGroup.SIGNALS, "SIGTERM while a child works")
+    @pytest.mark.parametrize(
+        "number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT]
+    )
+    def test_lets_the_child_finish(
+        self, number: signal.Signals, tmp_path: Path
+    ) -> None:
+        """Not even ^C reaches it: it has a process group of its own."""
+        gate = tmp_path / "gate"
+        os.mkfifo(gate)
+        command = ("sh", "-c", f"read line <{gate}; echo finished")
+        with serving(*command, ended=0) as (running, first):
+            running.signal(number)
+            assert running.line() == f"signal: {number.name}"
+            assert report_of(NAME, first)  # it serves on meanwhile
+            assert running.line() == "client: 0 ended, 0 failed"
+            gate.write_text("\n")
+            out = "finished\nchild: status 0\n"
+            assert running.finish() == (-number, out, "")
+
+    def test_many_signals_are_as_good_as_one(self) -> None:
+        with serving() as (running, _):
+            os.kill(running.pid, signal.SIGSTOP)
+            for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGTERM):
+                os.kill(running.pid, number)
+            os.kill(running.pid, signal.SIGCONT)
+            status, out, err = running.finish()
+        assert -status in {signal.SIGHUP, signal.SIGTERM}
+        assert (out.count("\n"), err) == (1, "")
+
+    def test_as_process_1_it_exits(self) -> None:
+        """No default action ends that one."""
+        replace = {
+            "COMMAND": ("true",),
+            "signal.raise_signal": lambda _: None,
+        }
+        with RunningProgram(NAME, replace=replace) as running:
+            for _ in range(3):
+                running.line()
+            running.signal(signal.SIGTERM)
+            ended = running.finish()
+        assert_exit_report(ended, "", status=128 + signal.SIGTERM)
+
+    @pytest.mark.fault(
+        FaultGroup.SIGNALS, "SIGTERM as process 1 of a container"
+    )
+    def test_a_container_can_be_stopped(self) -> None:
+        unshare = ["unshare", "--user", "--map-root-user", "--pid", "--fork"]
+        if (
+            not shutil.which("unshare")
+            or subprocess.run([*unshare, "true"], check=False).returncode
+        ):
+            pytest.skip("no process id namespace can be made here")
+        with subprocess.Popen(
+            [*unshare, sys.executable, FILES[NAME]], stdout=subprocess.PIPE
+        ) as running:
+            assert running.stdout
+            running.stdout.readline()
+            running.stdout.readline()
+            (process_1,) = children_of(running.pid)
+            os.kill(process_1, signal.SIGTERM)
+            rest = running.stdout.read().decode()
+            assert running.wait(DEADLINE) == 128 + signal.SIGTERM
+        assert rest == "signal: SIGTERM\nchild: status 0\n"
+
+
+@pytest.mark.fault(FaultGroup.STREAM_PEERS, "peers that mean no good")
+class TestPeers:
+    def test_nonsense_is_not_even_read(self) -> None:
+        with serving() as (running, first):
+            with client_of(NAME, first) as client:
+                client.sendall(b"\0\xff\x1b[2J" * 1000)
+                assert running.line().startswith("client: ")
+            assert report_of(NAME, first)
+            assert running.line().startswith("client: ")
+            end(running)
+
+    def test_a_reset_is_nothing_to_tell(self) -> None:
+        with serving() as (running, first):
+            running.wait_until_blocked()
+            os.kill(running.pid, signal.SIGSTOP)
+            with client_of(NAME, first) as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            os.kill(running.pid, signal.SIGCONT)
+            assert running.line().startswith("client: ")
+            assert report_of(NAME, first)
+            assert running.line().startswith("client: ")
+            end(running)
+
+    def test_1000_idle_clients_cost_nothing(self) -> None:
+        """None keeps a descriptor, so the 1001st is served at once."""
+        with serving() as (running, first), contextlib.ExitStack() as stack:
+            before = len(os.listdir(f"/proc/{running.pid}/fd"))
+            for _ in range(1000):
+                with contextlib.suppress(OSError):
+                    stack.enter_context(client_of(NAME, first))
+                assert running.line().startswith("client: ")
+            assert report_of(NAME, first)
+            assert running.line().startswith("client: ")
+            running.wait_until_blocked()
+            assert len(os.listdir(f"/proc/{running.pid}/fd")) == before
+            end(running)
+
+
+class TestMisfortunes:
+    @pytest.mark.fault(FaultGroup.CHILDREN, "no room for another process")
+    def test_goes_on_when_no_child_can_be_started(self) -> None:
+        with RunningProgram(
+            NAME, replace={"COMMAND": ("/no/such",), "INTERVAL": 0.05}
+        ) as running:
+            running.line()
+            for _ in range(2):
+                assert running.line() == DUE
+                assert re.fullmatch(r"child: .*'/no/such'", running.line())
+
+    @pytest.mark.fault(FaultGroup.DESCRIPTORS, "no free descriptor for accept")
+    def test_listens_again_when_the_next_child_is_due(self) -> None:
+        accept, numbers = socket.socket.accept, count()
+
+        def accept_or_fail(listener: socket.socket) -> object:
+            if next(numbers) == 0:
+                raise OSError(errno.EMFILE, "none is free")
+            return accept(listener)
+
+        names = {"socket.socket.accept": accept_or_fail, "INTERVAL": 0.5}
+        with (
+            serving(**names) as (running, first),
+            client_of(NAME, first) as client,
+        ):
+            assert running.line() == "client: [Errno 24] none is free"
+            assert_idle(running.pid)
+            assert running.line() == DUE
+            assert client.recv(100).endswith(b" failed\n")
+
+    def test_a_client_may_have_left_the_queue(self) -> None:
+        accept, numbers = socket.socket.accept, count()
+
+        def accept_or_fail(listener: socket.socket) -> object:
+            if next(numbers) == 0:
+                raise BlockingIOError(errno.EAGAIN, "nobody")
+            return accept(listener)
+
+        names = {"socket.socket.accept": accept_or_fail}
+        with serving(**names) as (running, first):
+            assert report_of(NAME, first)
+            assert running.line().startswith("client: ")
+            end(running)
+
+    @pytest.mark.fault(
+        FaultGroup.STANDARD_STREAMS,
+        "output that nobody reads any more, in the middle",
+    )
+    def test_serves_on_when_nobody_reads_its_log(self) -> None:
+        with serving() as (running, first):
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(nothing, running.out.descriptor)
+            os.close(nothing)
+            for _ in range(2):
+                assert report_of(NAME, first) == b"1 ended, 0 failed\n"
+            running.signal(signal.SIGTERM)
+            status = Status(
+                os.waitstatus_to_exitcode(os.waitpid(running.pid, 0)[1])
+            )
+        assert status == -signal.SIGTERM
+
+    def test_says_why_it_cannot_listen(self) -> None:
+        with RunningProgram(NAME, "192.0.2.1") as running:
+            ended = running.finish()
+        assert_exit_report(ended, rf"{NAME}: 192\.0\.2\.1: .*\n", out="")
+
+    @pytest.mark.fault(FaultGroup.SIGNALS, "a clock that is set")
+    def test_does_not_mind_a_clock_that_is_set(self) -> None:
+        def step() -> float:
+            raise AssertionError
+
+        with serving(**{"time.time": step}) as (running, _):
+            assert_idle(running.pid)
+            end(running)
+
+    @pytest.mark.fault(FaultGroup.CHILDREN, "a child killed at any moment")
+    def test_a_child_killed_is_one_that_failed(self) -> None:
+        with serving(*LONG, ended=0) as (running, first):
+            running.wait_until_blocked()
+            (child,) = children_of(running.pid)
+            os.kill(child, signal.SIGKILL)
+            assert running.line() == "child: status -9"
+            assert report_of(NAME, first) == b"1 ended, 1 failed\n"
+
+    @pytest.mark.fault(FaultGroup.SIGNALS, "a storm of SIGCHLD")
+    def test_a_storm_of_other_signals_wakes_nobody(self) -> None:
+        """Those that have no handler in Python write no byte."""
+        with serving() as (running, first):
+            for _ in range(10_000):
+                os.kill(running.pid, signal.SIGCHLD)
+            assert_idle(running.pid)
+            assert report_of(NAME, first)
+            assert running.line().startswith("client: ")
+            end(running)
+
+    def test_ipv6(self) -> None:
+        replace = {"COMMAND": ("true",)}
+        with RunningProgram(NAME, "::1", replace=replace) as running:
+            first = running.line()
+            if "has port" not in first:
+                pytest.skip("no IPv6")
+            with client_of(NAME, first, "::1") as client:
+                assert client.recv(100)
+
+
+def test_deadlines_come_in_time() -> None:
+    """Not before, and not long after."""
+    start = time.monotonic()
+    with serving(INTERVAL=0.2) as (running, _):
+        assert running.line() == DUE
+    assert time.monotonic() - start >= 0.2
