@@ -56,9 +56,9 @@ def run(listener: socket.socket) -> int:
         send_signals_to(wakeup)
         selector.register(signals, EVENT_READ, "signal")
         while child or not stopped_by:
-            for key, _ in selector.select(max(0, due - time.monotonic())):
+            for key, _ in selector.select(due - time.monotonic()):
                 if key.data == "signal":
-                    stopped_by = signals.recv(64)[-1]
+                    stopped_by = signals.recv(64)[0]
                     log(f"signal: {signal.Signals(stopped_by).name}")
                 elif key.data == "client":
                     if not answer(listener, f"{ended} ended, {failed} failed"):

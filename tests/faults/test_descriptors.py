@@ -28,6 +28,7 @@ from tests.harness.catalogue import (
     SENDERS,
     SERVERS,
     STANDALONE,
+    SUPERVISING,
     own_arguments,
 )
 from tests.harness.fault_groups import FaultGroup
@@ -38,6 +39,7 @@ from tests.harness.peers import (
     open_socket,
     peer_of,
     received_by,
+    report_of,
     send_to,
     stop_server,
 )
@@ -329,6 +331,10 @@ def test_works_with_descriptors_beyond_1023(program: str) -> None:
                 client.sendall(b"one")
                 assert client.recv(3) == b"one"
             assert running.interrupt() == (-signal.SIGINT, "", "")
+            return
+        if program in SUPERVISING:
+            assert report_of(program, running.line())
+            assert running.interrupt().status == -signal.SIGINT
             return
         if program in RECEIVERS:
             first = running.line()

@@ -25,6 +25,7 @@ from tests.harness.catalogue import (
     MAKING_FILES,
     NOT_COLLECTING,
     PROGRAMS,
+    SUPERVISING,
     source,
 )
 from tests.harness.fault_groups import FaultGroup
@@ -203,6 +204,9 @@ def expected_of_parent(
         words += ", or of the SIGTERM before"
         if program in EXECUTING:  # it kills its programs then
             endings[128 + KILL] = None
+    if program in SUPERVISING:  # it finishes first, and may be told twice
+        endings[-INT] = None
+        words += ", or of the SIGINT that ends each run"
     if effect == Effect.IGNORED:
         endings = {int(status): out}
         words = "it goes on as if nothing had come"

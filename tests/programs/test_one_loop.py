@@ -36,6 +36,7 @@ CONSTANTS = {"COMMAND": ("sleep", "1"), "INTERVAL": 60.0}
 # What only time, another peer or a lack of room brings about.
 NOT_REACHED = (
     "os.killpg(child.pid",
+    "except OSError as error:",
     "return True  # the client has left meanwhile",
     "sys.exit(128 + stopped_by)",
     "return False",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NAME = "reap_children"
+# Only a fork that fails the second time brings it about.
+NOT_REACHED = ("os.kill(pid, signal.SIGTERM)",)
 
 
 def test_shows_what_each_way_leaves() -> None:
@@ -103,6 +106,18 @@ def test_a_handler_that_loops_may_be_called_in_vain() -> None:
 def test_reports_a_child_that_is_killed() -> None:
     error = error_line(NAME, "2", replace={"os.fork": act_in_child(kill_self)})
     assert error == f"{NAME}: a child failed\n"
+
+
+def test_ends_the_first_if_there_is_no_room_for_the_second() -> None:
+    fork, numbers = os.fork, iter((1, 0))
+
+    def fork_or_fail() -> int:
+        if next(numbers):
+            return fork()
+        raise BlockingIOError(errno.EAGAIN, "no room")
+
+    error = error_line(NAME, "2", replace={"os.fork": fork_or_fail})
+    assert error == f"{NAME}: [Errno {errno.EAGAIN}] no room\n"
 
 
 def test_leaves_children_of_others_alone_by_pidfds() -> None:

@@ -27,7 +27,7 @@ from tests.harness.catalogue import (
     SUPERVISING,
     own_arguments,
 )
-from tests.harness.peers import client_of, peer_of, report_of, send_to
+from tests.harness.peers import client_of, peer_of, send_to
 from tests.harness.process_states import STORIES, source_line
 from tests.harness.running import (
     STDIN,
@@ -244,8 +244,12 @@ def meet(
             if os.pread(NOTES, len(INJECTED), 0) != INJECTED:
                 running.signal(signal.SIGINT)
     elif program in SUPERVISING:
-        with contextlib.suppress(EOFError, OSError):
-            report_of(program, running.line())
+        with (
+            contextlib.suppress(EOFError, OSError),
+            client_of(program, running.line()),
+        ):
+            while not running.line().startswith("client: "):
+                pass
             if os.pread(NOTES, len(INJECTED), 0) != INJECTED:
                 running.signal(signal.SIGINT)
     return running.finish()

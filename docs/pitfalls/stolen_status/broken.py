@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: 0BSD
+"""Broken: waits for any child, although a library has some."""
+
+import os
+import signal
+import subprocess
+from contextlib import suppress
+
+
+def reap(_number: int, _frame: object) -> None:
+    """Wait for children that have ended."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
+
+
+worker = os.fork()
+if worker == 0:
+    os._exit(0)
+signal.signal(signal.SIGCHLD, reap)
+command = subprocess.Popen(["sh", "-c", "exit 7"])
+how = os.WEXITED | os.WNOWAIT
+os.waitid(os.P_PID, command.pid, how)  # it has ended
+signal.raise_signal(signal.SIGCHLD)
+print("the command's status:", command.wait())
