@@ -63,10 +63,10 @@ def with_pidfds(pids: list[int]) -> None:
     """
     with DefaultSelector() as selector:
         for pid in pids:
-            selector.register(os.pidfd_open(pid), EVENT_READ)
+            selector.register(os.pidfd_open(pid), EVENT_READ, pid)
         while selector.get_map():
             for key, _ in selector.select():
-                os.waitid(os.P_PIDFD, key.fd, os.WEXITED)
+                os.waitpid(key.data, 0)
                 selector.unregister(key.fd)
                 os.close(key.fd)
 

@@ -233,6 +233,11 @@ NOTHING: dict[str, object] = {
 }
 # What the page says that a program leaves, or how its children end.
 LEAVES: dict[str, dict[str, object]] = {
+    "blocked_child/broken.py": {"children": [-signal.SIGKILL]},
+    "blocked_child/fixed.py": {"children": [-signal.SIGTERM]},
+    "one_wait/broken.py": {"forgotten": 2},
+    "stolen_status/broken.py": {"children": [7]},
+    "stolen_status/fixed.py": {"children": [7]},
     "broken_pipe_at_exit/broken.py": {"children": [120]},
     "broken_pipe_at_exit/fixed.py": {"children": [1]},
     "closed_by_exec/broken.py": {"children": [1]},
