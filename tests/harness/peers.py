@@ -145,7 +145,7 @@ def send_to(
 
 
 def report_of(program: str, first_line: str) -> bytes:
-    """Return what a server says to who connects, without being asked."""
+    """Return the line that a server tells who connects, unasked."""
     with client_of(program, first_line) as client:
         return client.makefile("rb").read()
 

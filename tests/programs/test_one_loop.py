@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -52,7 +52,9 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, after 0 seconds
 
 @contextlib.contextmanager
 def serving(
-    *command: str, ended: int = 1, **names: object
+    *command: str,
+    ended: int = 1,
+    **names: object,
 ) -> Iterator[tuple[RunningProgram, str]]:
     """Yield a server whose first child has ended, and its first line."""
     replace = {"COMMAND": command or ("true",), **names}
@@ -266,7 +268,10 @@ class TestMisfortunes:
                 raise OSError(errno.EMFILE, "none is free")
             return accept(listener)
 
-        names = {"socket.socket.accept": accept_or_fail, "INTERVAL": 0.5}
+        names: dict[str, Any] = {
+            "socket.socket.accept": accept_or_fail,
+            "INTERVAL": 0.5,
+        }
         with (
             serving(**names) as (running, first),
             client_of(NAME, first) as client,
@@ -284,7 +289,7 @@ class TestMisfortunes:
                 raise BlockingIOError(errno.EAGAIN, "nobody")
             return accept(listener)
 
-        names = {"socket.socket.accept": accept_or_fail}
+        names: dict[str, Any] = {"socket.socket.accept": accept_or_fail}
         with serving(**names) as (running, first):
             assert report_of(NAME, first)
             assert running.line().startswith("client: ")
@@ -317,7 +322,8 @@ class TestMisfortunes:
         def step() -> float:
             raise AssertionError
 
-        with serving(**{"time.time": step}) as (running, _):
+        names: dict[str, Any] = {"time.time": step}
+        with serving(**names) as (running, _):
             assert_idle(running.pid)
             end(running)
 

@@ -17,9 +17,9 @@ def reap(_number: int, _frame: object) -> None:
 worker = os.fork()
 if worker == 0:
     os._exit(0)
-signal.signal(signal.SIGCHLD, reap)
 command = subprocess.Popen(["sh", "-c", "exit 7"])
 how = os.WEXITED | os.WNOWAIT
 os.waitid(os.P_PID, command.pid, how)  # it has ended
+signal.signal(signal.SIGCHLD, reap)
 signal.raise_signal(signal.SIGCHLD)
 print("the command's status:", command.wait())
