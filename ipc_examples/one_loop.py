@@ -145,7 +145,7 @@ def main() -> None:
             print(f"Socket has port {listener.getsockname()[1]}", flush=True)
             listener.setblocking(False)
             stopped_by = run(listener)
-    except (OSError, UnicodeError) as error:
+    except (OSError, UnicodeError, AttributeError) as error:  # no pidfds
         sys.exit(f"one_loop: {host}: {error}")
     signal.signal(stopped_by, signal.SIG_DFL)
     signal.raise_signal(stopped_by)

@@ -155,7 +155,7 @@ def main() -> None:
         for name, way in ways.items():
             zombies = zombies_left(way, count)
             print(f"{name}: {zombies} of {count} left", flush=True)
-    except OSError as error:
+    except (OSError, AttributeError) as error:  # where there are no pidfds
         sys.exit(f"reap_children: {error}")
 
 

@@ -25,6 +25,7 @@ from tests.harness.running import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
 NAME = "reap_children"
 # Only a fork that fails the second time brings it about.
@@ -118,6 +119,17 @@ def test_ends_the_first_if_there_is_no_room_for_the_second() -> None:
 
     error = error_line(NAME, "2", replace={"os.fork": fork_or_fail})
     assert error == f"{NAME}: [Errno {errno.EAGAIN}] no room\n"
+
+
+def test_says_that_there_are_no_pidfds() -> None:
+    def have_none(_: int) -> NoReturn:
+        raise AttributeError("module 'os' has no attribute 'pidfd_open'")
+
+    with RunningProgram(
+        NAME, "1", replace={"os.pidfd_open": have_none}
+    ) as running:
+        ended = running.finish()
+    assert_exit_report(ended, rf"{NAME}: module .* 'pidfd_open'\n")
 
 
 def test_leaves_children_of_others_alone_by_pidfds() -> None:
