@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import re
+import selectors
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ipc_examples import one_loop
 from tests.harness.catalogue import FILES
 from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import client_of, report_of
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "one_loop"
-CONSTANTS = {"COMMAND": ("sleep", "1"), "INTERVAL": 60.0}
+CONSTANTS: dict[str, Any] = {"COMMAND": ("sleep", "1"), "INTERVAL": 60.0}
 # What only time, another peer or a lack of room brings about.
 NOT_REACHED = (
     "os.killpg(child.pid",
@@ -357,9 +359,74 @@ class TestMisfortunes:
                 assert client.recv(100)
 
 
-def test_deadlines_come_in_time() -> None:
-    """Not before, and not long after."""
-    start = time.monotonic()
-    with serving(INTERVAL=0.2) as (running, _):
-        assert running.line() == DUE
-    assert time.monotonic() - start >= 0.2
+class TestSetUp:
+    def test_the_listener_does_not_block(self) -> None:
+        def look(listener: socket.socket) -> int:
+            print(listener.getblocking(), flush=True)
+            return signal.SIGTERM
+
+        with RunningProgram(NAME, replace={"run": look}) as running:
+            running.line()
+            assert running.finish() == (-signal.SIGTERM, "False\n", "")
+
+    def test_the_wakeup_descriptor_is_given_back(self) -> None:
+        def run_until_the_child_says_so() -> None:
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                listener.setblocking(False)
+                print(one_loop.run(listener) == signal.SIGTERM)
+            print(signal.set_wakeup_fd(-1))
+
+        command = ("sh", "-c", "kill -TERM $PPID")
+        with RunningProgram(
+            run_until_the_child_says_so,
+            replace={"ipc_examples.one_loop.COMMAND": command},
+        ) as running:
+            status, out, err = running.finish()
+        assert (status, err) == (0, "")
+        assert out.endswith("True\n-1\n")
+
+
+class TestClock:
+    def test_a_child_is_not_due_too_early(self) -> None:
+        start = time.monotonic()
+        with serving(INTERVAL=0.2) as (running, _):
+            assert running.line() == DUE
+        assert time.monotonic() - start >= 0.2
+
+    def test_no_wait_is_longer_than_an_interval(self) -> None:
+        select = selectors.DefaultSelector.select
+
+        def look_and_select(
+            selector: selectors.DefaultSelector, timeout: float
+        ) -> object:
+            assert timeout <= CONSTANTS["INTERVAL"]
+            return select(selector, timeout)
+
+        names: dict[str, Any] = {
+            "selectors.DefaultSelector.select": look_and_select
+        }
+        with serving(**names) as (running, _):
+            end(running)
+
+    def test_one_child_makes_up_for_all_that_were_due(self) -> None:
+        """As when ^Z has stopped the program for ten intervals."""
+        real, calls = time.monotonic, count()
+        names: dict[str, Any] = {
+            "time.monotonic": lambda: real() + 600 * min(next(calls), 1)
+        }
+        with serving(**names) as (running, _):
+            assert_idle(running.pid)
+            end(running)
+
+    def test_no_child_is_started_once_a_signal_has_come(
+        self, tmp_path: Path
+    ) -> None:
+        """Even if one is due at the same time."""
+        real, late = time.monotonic, tmp_path / "late"
+        names: dict[str, Any] = {
+            "time.monotonic": lambda: real() + 600 * late.exists()
+        }
+        with serving(**names) as (running, _):
+            running.wait_until_blocked()
+            late.touch()
+            end(running)
