@@ -42,7 +42,7 @@ def test_shows_what_each_way_leaves() -> None:
         assert running.finish() == (0, out, "")
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 300])
+@pytest.mark.parametrize("count", [0, 1, 2, 60])
 def test_takes_any_number(count: int) -> None:
     with RunningProgram(NAME, str(count)) as running:
         status, out, err = running.finish()
