@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: 0BSD
+"""Follow both ends of a TCP connection from state to state; Linux only.
+
+Run it::
+
+    python tcp_states.py
+
+Each line has a call, and the states of both ends after it:
+
+.. testcode::
+
+    from ipc_examples.tcp_states import follow
+
+    for call, client, server in follow():
+        print(f"{call:24} {client:11} {server}")
+
+.. testoutput::
+
+    listen                   CLOSED      LISTEN
+    connect                  ESTABLISHED ESTABLISHED
+    accept                   ESTABLISHED ESTABLISHED
+    client shuts down        FIN_WAIT2   CLOSE_WAIT
+    server sends             FIN_WAIT2   CLOSE_WAIT
+    server closes            TIME_WAIT   CLOSED
+    client closes            TIME_WAIT   CLOSED
+"""
+
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+
+TABLE = "/proc/net/tcp"  # has a line for each TCP socket over IPv4
+STATES = {  # as in Linux's net/tcp_states.h
+    "01": "ESTABLISHED",
+    "02": "SYN_SENT",
+    "03": "SYN_RECV",
+    "04": "FIN_WAIT1",
+    "05": "FIN_WAIT2",
+    "06": "TIME_WAIT",
+    "08": "CLOSE_WAIT",
+    "09": "LAST_ACK",
+    "0A": "LISTEN",
+    "0B": "CLOSING",
+}
+# They last only until the other end's system has answered.
+PASSING = {"SYN_SENT", "SYN_RECV", "FIN_WAIT1", "LAST_ACK", "CLOSING"}
+PAUSE = 0.01  # seconds between two looks
+
+Ends = tuple[str, str]  # the states of the client's end and the server's
+
+
+def follow() -> Iterator[tuple[str, str, str]]:
+    """Make a connection and end it; yield each call and both ends' states.
+
+    :raises OSError: if there is no room for a socket, or no table
+
+    See :manpage:`tcp(7)`, :manpage:`shutdown(2)` and :manpage:`proc(5)`.
+    """
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+    ):
+        client.bind(("127.0.0.1", 0))  # so that its port is known
+        ports = client.getsockname()[1], listener.getsockname()[1]
+        yield "listen", *settled(*ports)
+        client.connect(listener.getsockname())
+        yield "connect", *settled(*ports)
+        server, _ = listener.accept()
+        listener.close()
+        with server:
+            yield "accept", *settled(*ports)
+            client.shutdown(socket.SHUT_WR)
+            yield "client shuts down", *settled(*ports)
+            server.sendall(b"onward")
+            yield "server sends", *settled(*ports)
+            client.recv(1024)  # or its close() would be a reset
+        yield "server closes", *settled(*ports)
+    yield "client closes", *settled(*ports)
+
+
+def settled(client: int, server: int) -> Ends:
+    """Return the states of both ends once they change no more by themselves.
+
+    :param client: its port
+    :param server: its port
+    :raises OSError: if there is no table
+    """
+    before, now = None, look(client, server)
+    while now != before or PASSING.intersection(now):
+        time.sleep(PAUSE)
+        before, now = now, look(client, server)
+    return now
+
+
+def look(client: int, server: int) -> Ends:
+    """Return the states of both ends at this moment.
+
+    What the table does not have is CLOSED, or was never there. A listener's
+    line names no peer: its port is 0.
+
+    :param client: its port
+    :param server: its port
+    :raises OSError: if there is no table
+
+    See :manpage:`proc(5)`, ``/proc/net/tcp``.
+    """
+    states = {}
+    with open(TABLE) as table:
+        next(table)  # the headings
+        for line in table:
+            _, local, peer, state, *_ = line.split()
+            ports = int(local[9:], 16), int(peer[9:], 16)
+            states[ports] = STATES.get(state, state)
+    listening = states.get((server, 0), "CLOSED")
+    return (
+        states.get((client, server), "CLOSED"),
+        states.get((server, client), listening),
+    )
+
+
+def main() -> None:
+    """Print the states after each call."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing to tidy up
+    try:
+        for call, client, server in follow():
+            print(f"{call:18} {client:11} {server}", flush=True)
+    except OSError as error:
+        sys.exit(f"tcp_states: {error}")
+
+
+if __name__ == "__main__":
+    main()
