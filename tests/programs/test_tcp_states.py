@@ -15,23 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "tcp_states"
-CONSTANTS = {
-    "TABLE": "/proc/net/tcp",
-    "STATES": {
-        "01": "ESTABLISHED",
-        "02": "SYN_SENT",
-        "03": "SYN_RECV",
-        "04": "FIN_WAIT1",
-        "05": "FIN_WAIT2",
-        "06": "TIME_WAIT",
-        "08": "CLOSE_WAIT",
-        "09": "LAST_ACK",
-        "0A": "LISTEN",
-        "0B": "CLOSING",
-    },
-    "PASSING": {"SYN_SENT", "SYN_RECV", "FIN_WAIT1", "LAST_ACK", "CLOSING"},
-    "PAUSE": 0.01,
-}
+CONSTANTS = {"TABLE": "/proc/net/tcp", "PAUSE": 0.01}
 OUT = """\
 listen             CLOSED      LISTEN
 connect            ESTABLISHED ESTABLISHED

@@ -40,17 +40,11 @@ CONSTANTS = {
     "SO_ATTACH_FILTER": 26,
     "DROP": struct.pack("HBBI", 6, 0, 0, 0),
     "NO_FAREWELL": struct.pack("ii", 1, 0),
-    "WAYS": {
-        "nothing": wait_in_vain,
-        "keepalive": keepalive,
-        "TCP_USER_TIMEOUT": user_timeout,
-        "heartbeat": heartbeat,
-    },
 }
 # What only another peer brings about: see below.
 NOT_REACHED = (
-    "if error.errno",
-    'raise ConnectionError("the peer has closed',
+    "raise",
+    "if not data",
     "found = found or",
 )
 SOON = {"PATIENCE": 0.01, "LIMIT": 1, "INTERVAL": 0.01}
