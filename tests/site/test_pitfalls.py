@@ -310,6 +310,11 @@ CAUSES = {
         'answer = b"none"',
         "who goes there?\nb'none'\n",
     ),
+    "deaf_peer": (
+        "peer.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, pointer)",
+        "peer.close()",
+        "waiting\n",
+    ),
     "no_time_limit": (
         'client.sendall(b"who goes there?")',
         'peer = server.accept()[0]; peer.sendall(b"a friend"); peer.close()',
