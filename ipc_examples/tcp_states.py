@@ -25,6 +25,7 @@ Each line has a call, and the states of both ends after it:
     client closes            TIME_WAIT   CLOSED
 """
 
+import re
 import signal
 import socket
 import sys
@@ -106,18 +107,25 @@ def look(client: int, server: int) -> Ends:
 
     See :manpage:`proc(5)`, ``/proc/net/tcp``.
     """
-    states = {}
-    with open(TABLE) as table:
-        next(table)  # the headings
-        for line in table:
-            _, local, peer, state, *_ = line.split()
-            ports = int(local[9:], 16), int(peer[9:], 16)
-            states[ports] = STATES.get(state, state)
-    listening = states.get((server, 0), "CLOSED")
+    with open(TABLE) as file:
+        table = file.read()
+    listening = state_in(table, server, 0)
     return (
-        states.get((client, server), "CLOSED"),
-        states.get((server, client), listening),
+        state_in(table, client, server),
+        state_in(table, server, client, otherwise=listening),
     )
+
+
+def state_in(
+    table: str, local: int, peer: int, otherwise: str = "CLOSED"
+) -> str:
+    """Return the state of the socket with these ports.
+
+    :param otherwise: if the table does not have it
+    """
+    line = rf"\d: \w+:{local:04X} \w+:{peer:04X} (\w\w) "
+    found = re.search(line, table)
+    return STATES.get(found[1], found[1]) if found else otherwise
 
 
 def main() -> None:

@@ -87,6 +87,9 @@ def short_timeouts(program: str, scale: int = 1) -> dict[str, object]:
         return short_doubling_waits(module, 0.02 * max(1, min(scale, 4)))
     if hasattr(module, "TRIES"):  # the first is always in vain
         return {"TIMEOUT": 0.02, "TRIES": 5 * min(scale, 4) or 20}
+    if hasattr(module, "WAYS"):  # of waiting; one can wait only for seconds
+        ways = {n: way for n, way in module.WAYS.items() if n != "keepalive"}
+        return {"PATIENCE": 0.02, "LIMIT": 1, "INTERVAL": 0.02, "WAYS": ways}
     timeout = getattr(module, "TIMEOUT", None)
     if program not in FORKING or not scale or timeout is None:
         return {}
