@@ -123,7 +123,7 @@ def state_in(
 
     :param otherwise: if the table does not have it
     """
-    line = rf"\d: \w+:{local:04X} \w+:{peer:04X} (\w\w) "
+    line = rf":{local:04X} \w+:{peer:04X} (\w\w) "
     found = re.search(line, table)
     return STATES.get(found[1], found[1]) if found else otherwise
 
