@@ -35,6 +35,7 @@ from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import (
     DATAGRAM_RECEIVERS,
     client_of,
+    framed,
     message_of,
     open_socket,
     peer_of,
@@ -110,9 +111,9 @@ def speak_and_be_left(program: str, address: str | tuple[str, int]) -> None:
     """Say one thing to a receiver; see that a server ends the connection."""
     with open_socket(program) as peer:
         peer.connect(address)
-        peer.sendall(b"one")
+        peer.sendall(one := framed(program, b"one"))
         if program in ECHO_SERVERS:
-            assert peer.recv(3) == b"one"
+            assert peer.recv(100) == one
         if program not in DATAGRAM_RECEIVERS:
             peer.shutdown(socket.SHUT_WR)
             assert peer.recv(1) == b""
@@ -328,8 +329,8 @@ def test_works_with_descriptors_beyond_1023(program: str) -> None:
     ):
         if program in ECHO_SERVERS:
             with client_of(program, running.line()) as client:
-                client.sendall(b"one")
-                assert client.recv(3) == b"one"
+                client.sendall(one := framed(program, b"one"))
+                assert client.recv(100) == one
             assert running.interrupt() == (-signal.SIGINT, "", "")
             return
         if program in SUPERVISING:

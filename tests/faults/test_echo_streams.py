@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness.catalogue import ECHO_SERVERS, FEW_AT_ONCE
+from tests.harness.catalogue import ECHO_SERVERS, FEW_AT_ONCE, FRAMED
 from tests.harness.fault_groups import FaultGroup
 from tests.harness.obstacles import (
     BACKLOG,
@@ -29,7 +29,7 @@ from tests.harness.obstacles import (
     no_free_descriptor,
     stopped,
 )
-from tests.harness.peers import address_in, client_of, open_socket
+from tests.harness.peers import address_in, client_of, framed, open_socket
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
@@ -44,9 +44,8 @@ if TYPE_CHECKING:
 MUCH = 50_000_000  # bytes, more than a connection and a buffer hold
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 every_server = pytest.mark.parametrize("program", ECHO_SERVERS)
-serving_many = pytest.mark.parametrize(
-    "program", [p for p in ECHO_SERVERS if p not in FEW_AT_ONCE]
-)
+SERVING_MANY = [p for p in ECHO_SERVERS if p not in FEW_AT_ONCE]
+serving_many = pytest.mark.parametrize("program", SERVING_MANY)
 fault = pytest.mark.fault
 
 
@@ -57,7 +56,7 @@ def serving(program: str) -> Iterator[tuple[RunningProgram, str]]:
         first = running.line()
         yield running, first
         with client_of(program, first) as client:
-            assert_echoed(client, b"last")
+            assert_echoed(client, framed(program, b"last"))
             assert running.interrupt() == (-signal.SIGINT, "", "")
 
 
@@ -78,35 +77,37 @@ def taken(client: socket.socket, size: int) -> bytes:
 def test_one_byte_at_a_time(program: str) -> None:
     with serving(program) as (_, first), client_of(program, first) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for byte in TEXT.encode():
+        for byte in (data := framed(program, TEXT.encode())):
             client.sendall(bytes([byte]))
-        assert taken(client, len(TEXT)) == TEXT.encode()
+        assert taken(client, len(data)) == data
 
 
 @fault(FaultGroup.CONTENT, "a message cut in two, at every place")
 @every_server
 def test_message_cut_at_every_place(program: str) -> None:
     with serving(program) as (_, first):
-        for place in range(1, len(TEXT)):
+        for place in range(1, len(data := framed(program, TEXT.encode()))):
             with client_of(program, first) as client:
-                assert_echoed(client, TEXT[:place].encode())
-                assert_echoed(client, TEXT[place:].encode() + b"\0")
+                client.sendall(data[:place])
+                begun = b"" if program in FRAMED else taken(client, place)
+                client.sendall(data[place:])
+                assert begun + taken(client, len(data) - len(begun)) == data
 
 
 @fault(FaultGroup.CONTENT, "control characters, and bytes that are not UTF-8")
 @every_server
 def test_echoes_any_byte(program: str) -> None:
     with serving(program) as (_, first), client_of(program, first) as client:
-        assert_echoed(client, bytes(range(256)))
+        assert_echoed(client, framed(program, bytes(range(256))))
 
 
 @fault(FaultGroup.STREAM_PEERS, "a peer that closes one direction and waits")
 @every_server
 def test_answers_a_half_closed_connection(program: str) -> None:
     with serving(program) as (_, first), client_of(program, first) as client:
-        client.sendall(b"one")
+        client.sendall(data := framed(program, b"one"))
         client.shutdown(socket.SHUT_WR)
-        assert taken(client, 4) == b"one"
+        assert taken(client, len(data) + 1) == data
 
 
 @fault(FaultGroup.STREAM_PEERS, "a peer that is gone before it is accepted")
@@ -123,7 +124,7 @@ def test_survives_a_reset_before_accept(program: str) -> None:
 def test_survives_a_reset(program: str) -> None:
     with serving(program) as (running, first):
         with client_of(program, first) as client:
-            assert_echoed(client, b"one")
+            assert_echoed(client, framed(program, b"one"))
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         stderr = f"{program}: [Errno {errno.ECONNRESET}] "
         assert running.stderr_line().startswith(stderr)
@@ -137,7 +138,7 @@ def test_a_silent_peer_holds_up_nobody(program: str) -> None:
         client_of(program, first),
         client_of(program, first) as client,
     ):
-        assert_echoed(client, b"one")
+        assert_echoed(client, framed(program, b"one"))
         assert_idle(running.pid)
 
 
@@ -145,7 +146,8 @@ def test_a_silent_peer_holds_up_nobody(program: str) -> None:
 @every_server
 def test_a_peer_that_does_not_read_holds_up_nobody(program: str) -> None:
     """test_inet_stream_echo.py has more of these."""
-    sent = 0
+    sent, data = 0, framed(program, bytes(100_000))
+    message = len(data) // 5  # or what else is sent back once it is whole
     with (
         serving(program) as (running, first),
         client_of(program, first) as deaf,
@@ -153,15 +155,18 @@ def test_a_peer_that_does_not_read_holds_up_nobody(program: str) -> None:
         deaf.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             while sent < MUCH:
-                sent += deaf.send(bytes(100_000))
+                sent += deaf.send(data[sent % len(data) :])
         if sent >= MUCH:
             pytest.fail(f"{program} took {sent} bytes; nobody reads its echo")
         with client_of(program, first) as client:
-            assert_echoed(client, b"one")
+            assert_echoed(client, framed(program, b"one"))
         assert_idle(running.pid)
         deaf.settimeout(DEADLINE)
         deaf.shutdown(socket.SHUT_WR)
-        assert taken(deaf, sent + 1) == bytes(sent)
+        whole = sent - sent % message if program in FRAMED else sent
+        assert (
+            taken(deaf, sent + 1) == (data * (sent // len(data) + 1))[:whole]
+        )
 
 
 @fault(FaultGroup.STREAM_PEERS, "200 peers at once")
@@ -171,7 +176,7 @@ def test_serves_many_peers_at_once(program: str) -> None:
     wrong: list[int] = []
 
     def speak(number: int) -> None:
-        data = str(number).encode()
+        data = framed(program, str(number).encode())
         with open_socket(program) as peer:
             peer.settimeout(None)  # it may have to queue
             together.wait()
@@ -201,7 +206,7 @@ def test_serves_many_peers_one_after_another(program: str) -> None:
     with serving(program) as (_, first):
         for number in range(MANY):
             with client_of(program, first) as client:
-                assert_echoed(client, str(number).encode())
+                assert_echoed(client, framed(program, str(number).encode()))
 
 
 @fault(
@@ -211,7 +216,7 @@ def test_serves_many_peers_one_after_another(program: str) -> None:
 @every_server
 def test_server_echoes_all_of_a_flood(program: str) -> None:
     """The reader begins when all wait for it."""
-    piece = (TEXT * 2000).encode()[:100_000]
+    piece = framed(program, (TEXT * 2000).encode()[:100_000])
     expected, digest = hashlib.sha256(), hashlib.sha256()
 
     def pour(client: socket.socket) -> None:
@@ -238,7 +243,7 @@ def test_server_echoes_all_of_a_flood(program: str) -> None:
 def test_survives_that_a_peer_is_killed(program: str) -> None:
     def say_half_and_die() -> None:
         with client_of(program, first) as client:
-            assert_echoed(client, b"Half a")
+            assert_echoed(client, framed(program, b"Half a"))
             kill_self()
 
     with (
@@ -268,14 +273,16 @@ def test_a_full_backlog_keeps_peers_waiting(program: str) -> None:
             with RunningProgram(come_too_late, replace=TELLING) as late:
                 assert_kept_waiting(late)
         for client in clients:
-            assert_echoed(client, TEXT.encode())
+            assert_echoed(client, framed(program, TEXT.encode()))
             if program in FEW_AT_ONCE:
                 client.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit(2)")
 @fault(FaultGroup.DESCRIPTORS, "no free descriptor for accept")
-@serving_many
+@pytest.mark.parametrize(  # test_framed_echo.py tests that of another loop
+    "program", [p for p in SERVING_MANY if p not in FRAMED]
+)
 def test_waits_for_a_free_descriptor(program: str) -> None:
     with (
         serving(program) as (running, first),

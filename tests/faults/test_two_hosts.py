@@ -23,7 +23,7 @@ import pytest
 
 from tests.harness.catalogue import ECHO_SERVERS, RECEIVERS, SENDERS
 from tests.harness.fault_groups import FaultGroup
-from tests.harness.peers import message_of, socket_type_of
+from tests.harness.peers import framed, message_of, socket_type_of
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
@@ -293,9 +293,12 @@ def exchange(port: str, data: bytes) -> None:
     print(echo == data)
 
 
-def serve_one_more(here: Network, server: RunningProgram, port: str) -> None:
+def serve_one_more(
+    here: Network, server: RunningProgram, port: str, program: str
+) -> None:
     """See that a server sends back what comes, and end it."""
-    client = here.call(lambda: exchange(port, b"one"))
+    data = framed(program, b"one")
+    client = here.call(lambda: exchange(port, data))
     assert client.finish() == (0, "True\n", "")
     assert server.interrupt() == (-signal.SIGINT, "", "")
 
@@ -306,7 +309,7 @@ def test_an_echo_comes_from_another_host(
     networks: Networks, program: str
 ) -> None:
     here, there = networks
-    serve_one_more(here, *started(there, program))
+    serve_one_more(here, *started(there, program), program)
 
 
 @pytest.mark.fault(FaultGroup.LINK, "a link that is cut for a while")
@@ -316,11 +319,11 @@ def test_link_cut_in_an_echo(networks: Networks, program: str) -> None:
     server, port = started(there, program)
     os.kill(server.pid, signal.SIGSTOP)  # the client gets half-way
     os.waitpid(server.pid, os.WUNTRACED)
-    client = here.call(lambda: exchange(port, LONG))
+    client = here.call(lambda: exchange(port, framed(program, LONG)))
     wait_until_blocked(client.pid)
     there.ip("link set link0 down")
     os.kill(server.pid, signal.SIGCONT)
     wait_until_blocked(server.pid)
     there.ip("link set link0 up")
     assert client.finish() == (0, "True\n", "")
-    serve_one_more(here, server, port)
+    serve_one_more(here, server, port, program)

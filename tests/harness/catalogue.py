@@ -13,6 +13,7 @@ RECEIVERS         of these, those that show what a peer sends
 ECHO_SERVERS      of these, those that send it back
 FORKING_SERVERS   servers that have children, and do not end by themselves
 FEW_AT_ONCE       of these, those with as many children as clients at once
+FRAMED            of these, those whose messages have their length in front
 SELECTING         of the servers, those that wait for many peers at once
 COMPUTING         work on while they wait: a signal tells them of input
 SUPERVISING       wait for a peer too, but have a protocol of their own: they
@@ -78,8 +79,9 @@ def handles_signals(program: str) -> bool:
     """Return True if *program* installs a handler for what can end it."""
     others = {"signal.SIGCHLD", "signal.SIGIO", "signal.SIGURG"}
     default = {"signal.SIG_DFL", "signal.SIG_IGN"}
-    found = blocks_signals(program)
-    for node in ast.walk(ast.parse(source(program))):
+    text = source(program)
+    found = blocks_signals(program) or ".add_signal_handler(" in text
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Call) and len(node.args) == 2:
             called, number, handler = map(ast.unparse, (node.func, *node.args))
             if called == "signal.signal" and number not in others:
@@ -107,6 +109,7 @@ FEW_AT_ONCE = [
     for p in FORKING_SERVERS
     if re.search(r"^CHILDREN = \d\b", source(p), re.MULTILINE)
 ]
+FRAMED = [p for p in ECHO_SERVERS if "struct.Struct" in source(p)]
 SELECTING = [p for p in SERVERS if p in programs_calling("DefaultSelector")]
 COMPUTING = [p for p in PROGRAMS if "os.O_ASYNC" in source(p)]
 SENDERS = [p for p in CALLING_CONNECT if p not in CALLING_BIND]

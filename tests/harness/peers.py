@@ -9,12 +9,14 @@ import os
 import re
 import signal
 import socket
+import struct
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from tests.harness.catalogue import (
     ECHO_SERVERS,
+    FRAMED,
     RECEIVERS,
     SENDERS,
     command_line,
@@ -150,6 +152,15 @@ def report_of(program: str, first_line: str) -> bytes:
         return client.makefile("rb").read()
 
 
+def framed(program: str, data: bytes) -> bytes:
+    """Return *data* as a server expects it: as it is, or in messages."""
+    if program not in FRAMED:
+        return data
+    size = 20_000  # bytes: less than any program's largest message
+    parts = [data[i : i + size] for i in range(0, len(data), size)]
+    return b"".join(struct.pack("!I", len(part)) + part for part in parts)
+
+
 def stop_server(
     program: str, running: RunningProgram, first: str, host: str = LOOPBACK
 ) -> None:
@@ -179,8 +190,8 @@ def speak_and_end(
         stop_server(program, running, first, host)
         return
     with client_of(program, first, host) as client:
-        client.sendall(b"one")
-        assert client.recv(3) == b"one"
+        client.sendall(one := framed(program, b"one"))
+        assert client.recv(100) == one
         assert running.interrupt() == (-signal.SIGINT, "", "")
 
 

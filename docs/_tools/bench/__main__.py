@@ -38,7 +38,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
-from tests.harness.catalogue import ECHO_SERVERS, FILES, SELECTING, SERVERS
+from tests.harness.catalogue import (
+    ECHO_SERVERS,
+    FILES,
+    FRAMED,
+    SELECTING,
+    SERVERS,
+)
 from tests.harness.peers import DATAGRAM_RECEIVERS, address_in, open_socket
 from tests.harness.running import RunningProgram
 
@@ -49,7 +55,7 @@ CONNECTIONS = (10, 100, 1000)
 MESSAGES = 10_000
 QUEUE = 100  # connections that every listener lets wait
 
-STREAM_SERVERS = [p for p in SERVERS if p not in DATAGRAM_RECEIVERS]
+STREAM_SERVERS = [p for p in SERVERS if p not in DATAGRAM_RECEIVERS + FRAMED]
 C_SERVER = Path(__file__).with_name("server.c")
 SENDINGS = ((1024, 1), (1024, 64), (35, 1872))  # bytes, messages at once
 ROUNDS = 9

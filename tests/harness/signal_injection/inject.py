@@ -27,7 +27,7 @@ from tests.harness.catalogue import (
     SUPERVISING,
     own_arguments,
 )
-from tests.harness.peers import client_of, peer_of, send_to
+from tests.harness.peers import client_of, framed, peer_of, send_to
 from tests.harness.process_states import STORIES, source_line
 from tests.harness.running import (
     STDIN,
@@ -276,7 +276,7 @@ def connect_once(
             contextlib.suppress(OSError),  # it may have closed it already
             client_of(program, first_line) as client,
         ):
-            client.sendall(message)
+            client.sendall(framed(program, message))
             client.shutdown(socket.SHUT_WR)
             while client.recv(65536):
                 pass
