@@ -44,6 +44,8 @@ CONSTANTS = {"LARGEST": 65536, "CLIENTS": 500, "PATIENCE": 30.0, "GRACE": 3.0}
 NOT_REACHED = (
     'raise ValueError(f"{length}',
     "except TimeoutError:",
+    "complain(error)",
+    "pass  # close() with",
     "pass  # it took too long",
     "clients.pop(idlest)",
     "idlest = min(",

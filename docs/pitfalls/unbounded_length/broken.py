@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: 0BSD
+"""Broken: makes room for as much as a stranger announces."""
+
+import resource
+import socket
+
+resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))  # 1 GiB of memory
+
+
+def receive(connection: socket.socket) -> bytes:
+    """Return a message, of which the first four bytes tell the length."""
+    size = int.from_bytes(connection.recv(4, socket.MSG_WAITALL), "big")
+    return connection.recv(size, socket.MSG_WAITALL)
+
+
+for data in b"\xff\xff\xff\xff", b"\0\0\0\6onward":
+    stranger, connection = socket.socketpair()
+    with stranger, connection:
+        stranger.sendall(data)
+        print(receive(connection))
