@@ -270,7 +270,8 @@ class TestNonsense:
             first = running.line()
             for _ in range(3):
                 with client_of(NAME, first) as client:
-                    client.sendall(pack(b"one") + NONSENSE)
+                    client.sendall(pack(b"one") + NONSENSE + bytes(2_000_000))
+                    client.shutdown(socket.SHUT_WR)
                     assert taken(client) == pack(b"one")
             with client_of(NAME, first) as client:
                 assert_echoed(client, b"two")
@@ -349,6 +350,20 @@ class TestRoom:
                 assert two.recv(1) == b""
                 assert_echoed(three, b"three")
             assert_echoed(one, b"and again")
+
+    def test_who_has_left_takes_no_room(self) -> None:
+        with (
+            serving(CLIENTS=2, PATIENCE=LONG) as (_, first),
+            client_of(NAME, first) as idle,
+        ):
+            assert_echoed(idle, b"one")
+            for _ in range(3):
+                with client_of(NAME, first) as other:
+                    other.shutdown(socket.SHUT_WR)
+                    assert other.recv(1) == b""
+            assert_echoed(idle, b"two")
+            idle.shutdown(socket.SHUT_WR)
+            assert idle.recv(1) == b""
 
     @pytest.mark.slow
     @fault(FaultGroup.STREAM_PEERS, "1000 idle peers")
