@@ -26,6 +26,7 @@ A signal is no count of messages, unless it is one that queues:
 
 import fcntl
 import os
+import select
 import signal
 import socket
 import sys
@@ -40,7 +41,7 @@ ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
 
 
 def send_signals_for(channel: socket.socket) -> None:
-    """From now on, let this process have SIGIO when input comes.
+    """From now on, let this process have SIGIO for what happens there.
 
     See :manpage:`fcntl(2)`, ``F_SETOWN`` and ``O_ASYNC``.
     """
@@ -69,11 +70,11 @@ def compute_until_told(message: bytes) -> list[str]:
                 send_and_exit(theirs, ours, message)
             theirs.close()
             try:
+                poll = select.poll()
+                poll.register(ours, select.POLLIN)
                 number = 0
-                while True:  # something to compute
-                    number += 1
-                    if told:
-                        break
+                while not (told and poll.poll(0)):  # SIGIO may be for nothing
+                    number += 1  # something to compute
                 received = ours.recv(BUFFER_SIZE)
             finally:
                 ours.close()  # which the child waits for
@@ -108,6 +109,7 @@ def count_signals(name: str, messages: int) -> int:
     :param messages: how many are sent, one byte each, at most 200
     :raises OSError: if there is no room
 
+    In a process with threads, all of them must block these signals.
     See :manpage:`fcntl(2)`, ``F_SETSIG``, and :manpage:`signal(7)`.
     """
     number = getattr(signal, name)

@@ -68,7 +68,8 @@ def receive_from_child(
 ) -> list[str]:
     """Return what is noticed of three things that a child sends at once.
 
-    :param before: what the urgent byte is to make obsolete
+    :param before: what the urgent byte is to make obsolete; no more than
+        the receiver's buffer takes, or the byte cannot come
     :param urgent: one byte, sent out of band
     :param after: what is sent after it
     :raises OSError: if there is no room, or the child failed

@@ -5,10 +5,12 @@ import os
 import resource
 import signal
 import socket
+import time
 from typing import NoReturn
 
 import pytest
 
+from ipc_examples import signal_driven
 from ipc_examples.signal_driven import (
     compute_until_told,
     count_signals,
@@ -101,6 +103,23 @@ def send_and_die(
     channel.recv(1)
     kill_self()
     raise AssertionError
+
+
+def test_a_signal_without_input_ends_nothing() -> None:
+    """SIGIO may come of anybody; the program goes on until it can read."""
+    send_and_exit = signal_driven.send_and_exit
+
+    def signal_first(
+        channel: socket.socket, parents: socket.socket, message: bytes
+    ) -> NoReturn:
+        for _ in range(3):
+            os.kill(os.getppid(), signal.SIGIO)
+            time.sleep(0.1)
+        send_and_exit(channel, parents, message)
+
+    replace = {"send_and_exit": signal_first}
+    with RunningProgram(NAME, replace=replace) as running:
+        assert running.finish() == (0, "\n".join([*LINES, *COUNTS, ""]), "")
 
 
 def die(*_: object) -> NoReturn:

@@ -74,6 +74,16 @@ def test_discards_any_amount_and_keeps_what_follows(size: int) -> None:
     ]
 
 
+def test_gives_up_if_the_byte_cannot_come(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """More stands before it than the buffers hold; the child ends, too."""
+    monkeypatch.setattr("ipc_examples.urgent_flush.TIMEOUT", 0.5)
+    with pytest.raises(TimeoutError, match="no urgent byte came"):
+        receive_from_child(bytes(50_000_000), b"?", b"after")
+    assert "ConnectionResetError" in capfd.readouterr().err
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the number of Linux")
 def test_asks_with_the_number_of_this_system() -> None:
     assert SIOCATMARK == 0x8905
