@@ -18,6 +18,7 @@ from tests.harness.catalogue import (
     ECHO_SERVERS,
     FRAMED,
     RECEIVERS,
+    RELAYS,
     SENDERS,
     command_line,
     source,
@@ -97,7 +98,7 @@ IPV6_ABSENT = {"socket.socket": SocketOfIPv4}
 
 
 def socket_type_of(program: str) -> socket.SocketKind:
-    datagram = "_datagram_" in program
+    datagram = "_datagram_" in program or program in RELAYS
     return socket.SOCK_DGRAM if datagram else socket.SOCK_STREAM
 
 
