@@ -5,8 +5,8 @@ Run it; a port that says nothing holds up no other::
 
     python connect_many.py HOST PORT [PORT ...]
 
-Every address of HOST is tried. A failure is told like a success, and ends
-nothing:
+Every address of HOST is tried. A failure is told like a success, ends
+nothing, and leaves the status at 0:
 
 .. testcode::
 
@@ -67,7 +67,7 @@ def connect_all(
                 for key, _ in ready:  # writable: it has ended, either way
                     selector.unregister(sock := key.fileobj)
                     address = waiting.pop(sock)
-                    yield address, outcome(sock, address)
+                    yield address, outcome(sock)
                 if left <= 0:
                     break
             error = TimeoutError(errno.ETIMEDOUT, "No answer")
@@ -96,19 +96,21 @@ def begin(address: Address) -> Result:
     return OSError(number, os.strerror(number))
 
 
-def outcome(sock: socket.socket, address: Address) -> Result:
+def outcome(sock: socket.socket) -> Result:
     """Return *sock*, if it is connected; or close it, and return why not.
-
-    :param address: to which it was to connect
 
     See :manpage:`socket(7)`, SO_ERROR.
     """
-    number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if not number and sock.getsockname() != address:
-        return sock
-    sock.close()  # if there is no error, it has connected to itself
-    number = number or errno.ECONNREFUSED
-    return OSError(number, os.strerror(number))
+    try:
+        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if not number and sock.getsockname() != sock.getpeername():
+            return sock
+        number = number or errno.ECONNREFUSED  # connected to itself
+        failure = OSError(number, os.strerror(number))
+    except OSError as error:  # it was reset at this moment
+        failure = error
+    sock.close()
+    return failure
 
 
 def port_number(text: str) -> int:

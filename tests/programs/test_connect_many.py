@@ -38,6 +38,7 @@ NOT_REACHED = (
     "yield from ((address, error)",
     'how = "connected"',
     "return OSError(number, os.strerror(number))",
+    "failure = error",  # it was reset
     "sock.close()",
     "result.close()",
     "return sock",
@@ -241,8 +242,16 @@ class TestOutcome:
     def test_a_connection_to_oneself_is_none(self) -> None:
         with socket.socket() as sock:
             sock.bind((LOOPBACK, 0))
-            sock.connect(address := sock.getsockname())
-            assert str(outcome(sock, address)) == REFUSED
+            sock.connect(sock.getsockname())
+            assert str(outcome(sock)) == REFUSED
+            assert sock.fileno() == -1
+
+    def test_a_connection_to_oneself_by_the_address_of_no_host(self) -> None:
+        """To 0.0.0.0 is, on Linux, to this machine."""
+        with socket.socket() as sock:
+            sock.bind((LOOPBACK, 0))
+            sock.connect(("0.0.0.0", sock.getsockname()[1]))  # noqa: S104
+            assert str(outcome(sock)) == REFUSED
             assert sock.fileno() == -1
 
     def test_a_connection_that_was_reset_at_once(self) -> None:
@@ -250,8 +259,17 @@ class TestOutcome:
             sock = socket.create_connection(listener.getsockname())
             with listener.accept()[0] as peer:
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-            result = outcome(sock, listener.getsockname())
-            assert isinstance(result, ConnectionResetError)
+            assert isinstance(outcome(sock), ConnectionResetError)
+            assert sock.fileno() == -1
+
+    def test_a_connection_that_was_reset_after_its_error_was_read(
+        self,
+    ) -> None:
+        with socket.socket() as sock:  # as such a one, it has no peer
+            sock.setblocking(False)
+            result = outcome(sock)
+            assert isinstance(result, OSError)
+            assert result.errno == errno.ENOTCONN
             assert sock.fileno() == -1
 
 
