@@ -87,11 +87,12 @@ def test_each_line_and_each_word_leads_to_its_entry(
 ) -> None:
     assert len(WANTED) > 400
     found = {query: best(query) for query in WANTED}
-    assert [
-        (query, found[query], wanted)
+    elsewhere = [
+        f"{query!r} leads to {found[query]}, not to {wanted}"
         for query, wanted in WANTED.items()
         if found[query] != wanted
-    ] == []
+    ]
+    assert not elsewhere, "\n".join(elsewhere)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the texts are Linux's")
