@@ -29,10 +29,9 @@ import time
 from contextlib import suppress
 from multiprocessing.connection import wait
 
-TIMEOUT = 1.0  # seconds: the first wait for an answer, and the shortest
-LONGEST = 60.0  # seconds
+TIMEOUT, LONGEST = 1.0, 60.0  # seconds: the first, shortest wait; the longest
+HEAD, LARGEST = 17, 1200  # bytes: "?" or "!", and the number; a request
 TRIES = 5
-HEAD = 17  # bytes: "?" for a request, "!" for its answer, and its number
 KEPT = 10_000  # answers
 
 
@@ -59,13 +58,16 @@ def ask(client: socket.socket, trip: RoundTrip, question: bytes) -> bytes:
 
     :param client: connected to the server, and used for nothing else
     :param trip: what is known of this server; is brought up to date
-    :param question: short, or no datagram can carry it, and no try succeeds
+    :param question: LARGEST - HEAD bytes at most
     :returns: the answer
     :raises TimeoutError: if no try was answered
+    :raises ValueError: if *question* is too long; then nothing is sent
 
     See :manpage:`connect(2)` and :manpage:`udp(7)`.
     """
     request = b"?" + secrets.token_hex(HEAD // 2).encode() + question
+    if len(request) > LARGEST:
+        raise ValueError(f"a request of {len(request)} bytes is too long")
     for trial in range(1, TRIES + 1):
         began = time.monotonic()
         until = began + secrets.SystemRandom().uniform(1, 1.5) * trip.timeout

@@ -35,6 +35,7 @@ CONSTANTS = {
     "TIMEOUT": 1.0,
     "LONGEST": 60.0,
     "TRIES": 5,
+    "LARGEST": 1200,
     "HEAD": 17,
     "KEPT": 10000,
 }
@@ -239,12 +240,19 @@ class TestAsk:
             with pytest.raises(TimeoutError, match="no answer to 2 tries"):
                 ask(client, RoundTrip(), b"who?")
 
-    @pytest.mark.usefixtures("_short")
-    def test_what_no_datagram_can_carry_is_lost(self) -> None:
+    def test_a_request_that_is_too_long_is_told_at_once(self) -> None:
+        with datagram_socket() as server, datagram_socket() as client:
+            client.connect(server.getsockname())
+            for size in (1184, 70000):
+                with pytest.raises(ValueError, match="bytes is too long$"):
+                    ask(client, RoundTrip(), bytes(size))
+            server.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                server.recv(1024)
+
+    def test_the_largest_request_is_answered(self) -> None:
         with serving() as (address, _), client_of(address) as client:
-            with pytest.raises(TimeoutError, match="no answer to 5 tries"):
-                ask(client, RoundTrip(), bytes(70000))
-            assert ask(client, RoundTrip(), b"onward") == b"0.5 leagues"
+            assert ask(client, RoundTrip(), bytes(1183)) == b"0.5 leagues"
 
     def test_looks_once_more_when_the_time_is_up(self) -> None:
         """It may have been stopped meanwhile, or asleep."""
