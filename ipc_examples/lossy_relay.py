@@ -40,7 +40,7 @@ from typing import Any
 LOST, DOUBLED, LATE = 0.2, 0.1, 0.1  # shares of all datagrams
 DELAY = 0.3  # seconds, of one that is late
 CLIENTS = 100  # at most; for one more the oldest is forgotten
-HELD = 100  # at most, of datagrams that wait; what is too much is lost
+HELD = 100  # copies that wait; while there are so many, what comes is lost
 Address = tuple[Any, ...]
 
 
@@ -93,9 +93,10 @@ class Relay:
                     send = answer or self.way_for(source)
                 except OSError:  # nobody is there, or there is no room
                     continue
-                word, delays = fate(chance())
+                full = len(held) >= HELD
+                word, delays = ("lost", []) if full else fate(chance())
                 print("answer" if answer else "request", word, flush=True)
-                for delay in delays[: HELD - len(held)]:
+                for delay in delays:
                     due = time.monotonic() + delay
                     heappush(held, (due, next(number), send, data))
             while held and held[0][0] <= time.monotonic():
