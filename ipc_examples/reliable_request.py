@@ -101,11 +101,11 @@ def exchange(client: socket.socket, request: bytes, until: float) -> bytes:
     return b""
 
 
-def serve(server: socket.socket, until: socket.socket) -> None:
+def serve(server: socket.socket, until: socket.socket | int) -> None:
     """Answer requests; do what each asks once, however often it comes.
 
     :param server: bound; nobody else receives from it
-    :param until: ends the service when it is readable
+    :param until: a socket or descriptor; readable, it ends the service
     :raises OSError: if either is none that can be waited for
 
     See :manpage:`poll(2)` and :manpage:`recvfrom(2)`.
