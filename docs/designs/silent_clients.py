@@ -1,43 +1,66 @@
 # SPDX-License-Identifier: 0BSD
-"""See which designs still answer a client while others say nothing."""
+"""See which designs still answer a client while others say nothing.
+
+Or while one says a lot, and never reads the answers.
+"""
 
 import os
 import select
 import signal
 import socket
+import sys
+from contextlib import ExitStack, suppress
 
 from eight_designs import DESIGNS
 
 from ipc_examples.server_rates import MESSAGE, Design, ask, start
 
-SILENT = (0, 1, 4)  # clients that connect and send nothing
+OTHERS = {"none": 0, "1 silent": 1, "4 silent": 4, "1 deaf": 1}
 PATIENCE = 1  # second that the last one waits for its answer
+FULL = 0.5  # seconds in which nothing more could be sent
 
 
-def answered(design: Design, processes: int, silent: int) -> bool:
-    """Return whether a client is answered that comes after silent ones."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = listener.getsockname()
-        servers = [start(design, listener) for _ in range(processes)]
-    ask(address)  # or it might still be importing something
-    others = [socket.create_connection(address) for _ in range(silent)]
-    with socket.create_connection(address) as client:
+def answered(design: Design, processes: int, kind: str) -> bool:
+    """Return whether a client is answered that comes after the others."""
+    with ExitStack() as tidy:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            address = listener.getsockname()
+            for _ in range(processes):
+                tidy.callback(end, start(design, listener))
+        ask(address)  # or it might still be importing something
+        for _ in range(OTHERS[kind]):
+            other = socket.create_connection(address)
+            tidy.enter_context(other)
+            if kind == "1 deaf":
+                never_read(other)
+        client = tidy.enter_context(socket.create_connection(address))
         client.sendall(MESSAGE)
         ready, _, _ = select.select([client], [], [], PATIENCE)
-        found = bool(ready and client.recv(1024) == MESSAGE.upper())
-    for other in others:
-        other.close()
-    for server in servers:
-        os.kill(server, signal.SIGTERM)
-        os.waitpid(server, 0)
-    return found
+        return bool(ready and client.recv(1024) == MESSAGE.upper())
+
+
+def never_read(client: socket.socket) -> None:
+    """Send until there is no room, for answers nor for requests."""
+    client.settimeout(FULL)
+    with suppress(TimeoutError):
+        while True:
+            client.send(bytes(65536))
+
+
+def end(server: int) -> None:
+    os.kill(server, signal.SIGTERM)
+    os.waitpid(server, 0)
 
 
 def main() -> None:
-    print(f"{'silent clients':20}", *(f"{n:4}" for n in SILENT))
-    for name, (design, processes) in DESIGNS.items():
-        found = [answered(design, processes, n) for n in SILENT]
-        print(f"{name:20}", *(f"{'yes' if it else '-':>4}" for it in found))
+    try:
+        print(f"{'other clients':17}", *(f"{kind:>9}" for kind in OTHERS))
+        for name, (design, processes) in DESIGNS.items():
+            found = [answered(design, processes, kind) for kind in OTHERS]
+            cells = [f"{'yes' if it else '-':>9}" for it in found]
+            print(f"{name:17}", *cells, flush=True)
+    except OSError as error:
+        sys.exit(f"silent_clients: {error}")
 
 
 if __name__ == "__main__":
