@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sphinx.util.typing import ExtensionMetadata
 
 BAR = re.compile(r"(\S.*?) {2,}(\d+(?:\.\d+)?)")
-LONGEST, THICK, ROW, GAP = 260, 14, 22, 8  # in pixels, as in a Drawing
+LONGEST, THICK, ROW, GAP = 240, 14, 22, 8  # in pixels, as in a Drawing
 logger = logging.getLogger(__name__)
 
 
