@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ipcdocs.recording.canvas import CHARACTER
+from ipcdocs.recording.canvas import CHARACTER, SMALLEST
 from ipcdocs.transcript import bars
 from ipcdocs.transcript.syntax import result_name
 from tests.harness import small_sites
@@ -77,6 +77,12 @@ def test_bars_are_as_long_as_their_numbers_say() -> None:
     left = len("one  loop") * CHARACTER + bars.GAP
     assert {points[0][0] for points in boxes} == {left}
     assert drawing.width >= left + bars.LONGEST + 3 * CHARACTER
+
+
+def test_five_figures_can_be_read_on_a_telephone() -> None:
+    """Its screen of 390 pixels has 358 for what a page shows."""
+    rows = [("one after another", "16436")]
+    assert bars.drawing("a second", rows).width * SMALLEST <= 358
 
 
 def test_a_number_of_nothing_has_a_bar_that_can_be_seen() -> None:
