@@ -47,7 +47,7 @@ def test_silent_clients_fails_in_one_line_and_leaves_no_server() -> None:
 
 
 def is_ours(process: psutil.Process) -> bool:
-    """Return whether a process has the mark of the run."""
+    """Return True if a process has the mark of the run."""
     try:
         return process.environ().get("IPC_TEST_RUN") == str(os.getpid())
     except psutil.Error:
