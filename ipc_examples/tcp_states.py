@@ -45,7 +45,7 @@ STATES = {  # as in Linux's net/tcp_states.h
     "0A": "LISTEN",
     "0B": "CLOSING",
 }
-# They last only until the other end's system has answered.
+# They end when the other end's system answers.
 PASSING = {"SYN_SENT", "SYN_RECV", "FIN_WAIT1", "LAST_ACK", "CLOSING"}
 PAUSE = 0.01  # seconds between two looks
 
@@ -83,6 +83,9 @@ def follow() -> Iterator[tuple[str, str, str]]:
 
 def settled(client: int, server: int) -> Ends:
     """Return the states of both ends once they change no more by themselves.
+
+    It waits for as long as a FIN is held up by data for which the other end
+    has no room.
 
     :param client: its port
     :param server: its port
