@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,6 +53,7 @@ from tests.harness.running import (
     assert_idle,
     main_of,
     outcome_of,
+    short_waits,
 )
 from tests.harness.signal_injection.checkpoints import next_descriptor
 
@@ -81,6 +83,9 @@ def command_of(program: str) -> Iterator[list[str]]:
 
 
 def run(command: list[str]) -> None:
+    program = Path(command[0]).stem
+    if names := short_waits(program):
+        main_of(program, *command[1:], **names)()
     sys.argv = command
     runpy.run_path(command[0], run_name="__main__")
 
@@ -285,7 +290,7 @@ def test_reports_that_no_descriptor_is_free(
     untidy = program == "round_trips"  # it leaves closing to the end
     left = 0
     with command_of(program) as (_, *arguments):
-        main = main_of(program, *arguments)
+        main = main_of(program, *arguments, **short_waits(program))
         for few in range(10):
             action = functools.partial(run_with_few, few, main)
             with RunningProgram(action, stdin=STDIN, name=program) as running:

@@ -50,6 +50,7 @@ from tests.harness.running import (
     act_in_child,
     assert_exit_report,
     main_of,
+    short_waits,
     wait_until_blocked,
 )
 
@@ -151,7 +152,7 @@ def play(
         main_of(program, *arguments, **names)()
 
     with contextlib.ExitStack() as stack:
-        names: dict[str, object] = {}
+        names = short_waits(program)
         go_on: Callable[[], object] = bool
         if program in SENDERS:
             peer, arguments = stack.enter_context(peer_of(program))

@@ -100,6 +100,12 @@ def short_timeouts(program: str, scale: int = 1) -> dict[str, object]:
     return {"TIMEOUT": struct.pack("ll", *divmod(microseconds, 1_000_000))}
 
 
+def short_waits(program: str) -> dict[str, object]:
+    """Return what shortens the waits that *program* is there to measure."""
+    module = importlib.import_module(f"ipc_examples.{program}")
+    return short_timeouts(program) if hasattr(module, "WAYS") else {}
+
+
 def short_doubling_waits(module: Any, seconds: float) -> dict[str, object]:  # noqa: ANN401
     """Return the names and values that make *module* wait so long at first."""
     trip = type("RoundTrip", (module.RoundTrip,), {"timeout": seconds})

@@ -349,6 +349,14 @@ def test_a_program_may_wait_less(
     assert found == {"TIMEOUT": 0.02, "TRIES": tries}
 
 
+def test_waits_that_are_measured_are_made_short() -> None:
+    """And one of them is left out, which cannot be."""
+    names = running.short_waits("vanished_peer")
+    assert names["INTERVAL"] == names["PATIENCE"] == 0.02
+    assert "keepalive" not in str(names["WAYS"])
+    assert running.short_waits("pipe") == {}
+
+
 def test_input_and_output_have_their_encoding() -> None:
     def copy() -> None:
         print(sys.stdin.read().upper())
