@@ -15,6 +15,7 @@ from tests.harness.markdown_blocks import DOCS
 if TYPE_CHECKING:
     from pathlib import Path
 
+UNSHARE = shutil.which("unshare") or ""
 PAGE = DOCS / "advanced/13b-vanished-peers.md"
 SESSION = re.compile(
     r"\n# unshare --net sh\n((?:# ip .*\n)+)# python\n(>>> .*?)```", re.DOTALL
@@ -23,13 +24,19 @@ SESSION = re.compile(
 
 def why_not() -> str:
     """Return why there can be no network of its own, or nothing."""
-    if not (shutil.which("unshare") and shutil.which("ip")):
+    if not (UNSHARE and shutil.which("ip")):
         return "the commands unshare and ip are not installed"
-    command = ["unshare", "--net", "true"]
-    ended = subprocess.run(
-        command, capture_output=True, text=True, check=False
+    return in_a_network("true").stderr.strip()
+
+
+def in_a_network(script: str) -> subprocess.CompletedProcess[str]:
+    """Run a shell's commands in a network of their own."""
+    return subprocess.run(
+        [UNSHARE, "--net", "sh", "-e", "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    return ended.stderr.strip()
 
 
 @pytest.mark.root
@@ -41,11 +48,7 @@ def test_the_session_in_a_network_of_its_own(tmp_path: Path) -> None:
     commands = found[1].replace("# ", "")
     session = tmp_path / "session.txt"
     session.write_text(found[2])
-    script = f"{commands}exec {sys.executable} -m doctest {session}\n"
-    ended = subprocess.run(
-        ["unshare", "--net", "sh", "-e", "-c", script],
-        capture_output=True,
-        text=True,
-        check=False,
+    ended = in_a_network(
+        f"{commands}exec {sys.executable} -m doctest {session}"
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
