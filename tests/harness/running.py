@@ -101,7 +101,7 @@ def short_timeouts(program: str, scale: int = 1) -> dict[str, object]:
 
 
 def short_waits(program: str) -> dict[str, object]:
-    """Return what shortens the waits that *program* is there to measure."""
+    """Return the names and values that shorten what *program* measures."""
     module = importlib.import_module(f"ipc_examples.{program}")
     return short_timeouts(program) if hasattr(module, "WAYS") else {}
 
