@@ -19,7 +19,8 @@ if worker == 0:
     os._exit(0)
 command = subprocess.Popen(["sh", "-c", "exit 7"])
 how = os.WEXITED | os.WNOWAIT
-os.waitid(os.P_PID, command.pid, how)  # it has ended
+for child in (worker, command.pid):
+    os.waitid(os.P_PID, child, how)  # it has ended
 signal.signal(signal.SIGCHLD, reap)
 signal.raise_signal(signal.SIGCHLD)
 print("the command's status:", command.wait())
