@@ -5,7 +5,8 @@ Run it; end it by SIGTERM, or at once by ^C::
 
     python framed_echo.py [HOST]
 
-HOST is an address of this machine, the loopback unless you say otherwise.
+HOST is an address of this machine, the loopback unless you say otherwise. Of a
+name, the first address is taken, and no other if that one cannot be had.
 
 .. testcode::
 
@@ -27,24 +28,23 @@ import argparse
 import asyncio
 import signal
 import socket
-import struct
 import sys
 from asyncio import StreamReader, StreamWriter, Timeout
 from collections.abc import Iterator
 from contextlib import suppress
 
-HEADER = struct.Struct("!I")  # a message's length: four bytes, network order
+HEADER = 4  # bytes in front of a message: its length, in network order
 LARGEST = 65536  # bytes in a message
-CLIENTS = 500  # at once; for one more, the most idle one has to go
+CLIENTS = 500  # at once; for one more, the most idle one is cut off
 PATIENCE = 30.0  # seconds for a client's next message, whole, and its echo
 GRACE = 3.0  # seconds to take what is owed, for a client that has to go
 
-clients: dict[Timeout, StreamWriter] = {}  # until when each may take
+clients: dict[Timeout, StreamWriter] = {}  # until when each has time
 
 
 def pack(message: bytes) -> bytes:
     """Return *message* with its length in front."""
-    return HEADER.pack(len(message)) + message
+    return len(message).to_bytes(HEADER, "big") + message
 
 
 class Reader:
@@ -61,14 +61,14 @@ class Reader:
             follows has no known beginning
         """
         self.pending += data
-        while len(self.pending) >= HEADER.size:
-            (length,) = HEADER.unpack_from(self.pending)
+        while len(self.pending) >= HEADER:
+            length = int.from_bytes(self.pending[:HEADER], "big")
             if length > LARGEST:
                 raise ValueError(f"{length} bytes are more than {LARGEST}")
-            end = HEADER.size + length
+            end = HEADER + length
             if len(self.pending) < end:
                 return
-            message = bytes(self.pending[HEADER.size : end])
+            message = bytes(self.pending[HEADER:end])
             del self.pending[:end]
             yield message
 
@@ -79,29 +79,31 @@ async def talk(stream: StreamReader, writer: StreamWriter) -> None:
     See :manpage:`recv(2)`, :manpage:`send(2)` and :manpage:`shutdown(2)`.
     """
     loop, reader = asyncio.get_running_loop(), Reader()
+    writer.transport.set_write_buffer_limits(0)  # drain() waits for all
     try:
         async with asyncio.timeout(PATIENCE) as limit:
             if len(clients) >= CLIENTS:
                 idlest = min(clients, key=lambda client: client.when() or 0)
                 clients.pop(idlest).transport.abort()
+                complain("too many clients: the most idle one is cut off")
             clients[limit] = writer
-            while data := await stream.read(4096):
+            while limit in clients and (data := await stream.read(4096)):
                 for message in reader.feed(data):
                     writer.write(pack(message))
                     await writer.drain()
                     limit.reschedule(loop.time() + PATIENCE)
-    except TimeoutError:
-        pass  # it took too long, or the server is to end
+                await asyncio.sleep(0)  # let others have their turn
     except (OSError, ValueError) as error:
-        complain(error)
-    clients.pop(limit, None)
-    loop.call_later(GRACE, writer.transport.abort)
+        if limit in clients:  # else it was we who ended it
+            complain(str(error) or "a client took too long")
     with suppress(OSError):
-        writer.write_eof()  # once what was written is sent
-        while await stream.read(4096):
-            pass  # close() with data unread would be a reset
-        writer.close()
-        await writer.wait_closed()
+        async with asyncio.timeout(GRACE):
+            writer.write_eof()  # once what was written is sent
+            await writer.drain()
+            while await stream.read(4096):
+                pass  # a close with data unread would be a reset
+    writer.transport.abort()
+    clients.pop(limit, None)
 
 
 async def serve(listener: socket.socket) -> None:
@@ -115,9 +117,9 @@ async def serve(listener: socket.socket) -> None:
     server = await asyncio.start_server(talk, sock=listener, backlog=128)
     await stop.wait()
     server.close()
-    for limit in clients:
-        with suppress(RuntimeError):  # it has just passed
-            limit.reschedule(0)
+    while clients:
+        with suppress(RuntimeError):  # its time is over already
+            clients.popitem()[0].reschedule(0)
     if talks := asyncio.all_tasks() - {asyncio.current_task()}:
         await asyncio.wait(talks, timeout=GRACE)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -126,8 +128,8 @@ async def serve(listener: socket.socket) -> None:
 
 def complain(what: object) -> None:
     """Write what went wrong to standard error; if that fails, go on."""
-    with suppress(OSError):
-        print(f"framed_echo: {what}", file=sys.stderr, flush=True)
+    with suppress(OSError, AttributeError):  # it is full, or closed: None
+        sys.stderr.write(f"framed_echo: {what}\n")
 
 
 def main() -> None:
@@ -138,8 +140,7 @@ def main() -> None:
     subject = parser.parse_args().host
     try:
         found = socket.getaddrinfo(subject, 0, type=socket.SOCK_STREAM)
-        family, _, _, _, address = found[0]
-        with socket.create_server(address, family=family) as listener:
+        with socket.create_server(found[0][4], family=found[0][0]) as listener:
             subject = "standard output"
             print(f"Socket has port {listener.getsockname()[1]}", flush=True)
             asyncio.run(serve(listener))

@@ -5,6 +5,7 @@ Times are replaced by short ones where the end of one is waited for.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
@@ -22,6 +23,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ipc_examples import framed_echo
 from ipc_examples.framed_echo import LARGEST, Reader, pack
 from tests.harness.catalogue import FILES
 from tests.harness.examples import examples
@@ -43,24 +45,27 @@ NAME = "framed_echo"
 CONSTANTS = {"LARGEST": 65536, "CLIENTS": 500, "PATIENCE": 30.0, "GRACE": 3.0}
 NOT_REACHED = (  # a client that does wrong; and what follows SIGTERM
     'raise ValueError(f"{length}',
+    "idlest = min(",
     "clients.pop(idlest)",
-    "except TimeoutError:",
-    "pass  # it took too long",
+    'complain("too many',
     "except (OSError, ValueError)",
-    "complain(error)",
-    "pass  # close() with",
+    "if limit in clients:",
+    "complain(str(error)",
+    "pass  # a close with",
     "server.close()",
-    "for limit in clients",
+    "while clients:",
     "with suppress(",
-    "limit.reschedule(0)",
+    "clients.popitem()",
     "if talks := ",
     "await asyncio.wait(talks",
     "signal.signal(signal.SIGTERM",
     "signal.raise_signal(",
-    'print(f"framed_echo',
+    'sys.stderr.write(f"framed_echo',
 )
 SHORT = 0.2  # seconds, in the place of PATIENCE or GRACE
 LONG = 3600.0  # seconds: nobody waits so long
+TOO_LONG = "framed_echo: a client took too long"
+TOO_MANY = "framed_echo: too many clients: the most idle one is cut off"
 IDLE_CLIENTS = 1000
 NONSENSE = b"\xff\xff\xff\xff"  # 4 GiB follow
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, after 0 seconds
@@ -276,18 +281,19 @@ class TestNonsense:
             with client_of(NAME, first) as client:
                 assert_echoed(client, b"two")
             running.signal(signal.SIGTERM)
-            assert running.finish().status == -signal.SIGTERM
+            assert running.finish()[:2] == (-signal.SIGTERM, "")
 
 
 class TestTime:
     @fault(FaultGroup.STREAM_PEERS, "a message that never ends")
     def test_a_message_that_never_ends(self) -> None:
         with (
-            serving(PATIENCE=SHORT, GRACE=SHORT) as (_, first),
+            serving(PATIENCE=SHORT, GRACE=SHORT) as (running, first),
             client_of(NAME, first) as client,
         ):
             client.sendall(struct.pack("!I", LARGEST))
             assert_cut_off(client)
+            assert running.stderr_line() == TOO_LONG
 
     def test_each_message_wins_time(self) -> None:
         with (
@@ -300,18 +306,43 @@ class TestTime:
 
     def test_who_says_nothing_is_shown_the_end(self) -> None:
         with (
-            serving(PATIENCE=SHORT) as (_, first),
+            serving(PATIENCE=SHORT) as (running, first),
             client_of(NAME, first) as client,
         ):
             assert client.recv(1) == b""
+            assert running.stderr_line() == TOO_LONG
 
     @fault(FaultGroup.STREAM_PEERS, "a peer that never reads, for ever")
     def test_who_never_reads_is_cut_off(self) -> None:
         with (
-            serving(PATIENCE=SHORT, GRACE=SHORT) as (_, first),
+            serving(PATIENCE=SHORT, GRACE=SHORT) as (running, first),
             client_of(NAME, first) as client,
         ):
             send_until_cut_off(client, pack(bytes(LARGEST)))
+            assert running.stderr_line() == TOO_LONG
+
+    def test_who_has_ended_may_read_after_the_grace(self) -> None:
+        """What the system has not taken yet is not thrown away."""
+        client, end = socket.socketpair()
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        data = pack(os.urandom(LARGEST // 2))
+
+        async def serve_one() -> None:
+            stream, writer = await asyncio.open_connection(sock=end)
+            await framed_echo.talk(stream, writer)
+
+        def serve() -> None:
+            client.close()
+            vars(framed_echo)["GRACE"] = SHORT
+            asyncio.run(serve_one())
+
+        with client, RunningProgram(serve, name=NAME) as running:
+            end.close()
+            client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+            time.sleep(SHORT * 3)
+            assert taken(client) == data
+            assert running.finish() == (0, "", "")
 
 
 def send_until_cut_off(client: socket.socket, data: bytes) -> None:
@@ -339,7 +370,7 @@ def assert_cut_off(client: socket.socket) -> None:
 class TestRoom:
     def test_the_most_idle_client_makes_room(self) -> None:
         with (
-            serving(CLIENTS=2) as (_, first),
+            serving(CLIENTS=2) as (running, first),
             client_of(NAME, first) as one,
             client_of(NAME, first) as two,
         ):
@@ -350,6 +381,46 @@ class TestRoom:
                 assert two.recv(1) == b""
                 assert_echoed(three, b"three")
             assert_echoed(one, b"and again")
+            assert running.stderr_line() == TOO_MANY
+
+    def test_who_has_sent_nonsense_takes_room_until_it_is_gone(self) -> None:
+        with (
+            serving(CLIENTS=2, GRACE=LONG) as (running, first),
+            client_of(NAME, first) as one,
+            client_of(NAME, first) as two,
+        ):
+            for client in one, two:
+                client.sendall(NONSENSE)
+                assert running.stderr_line() == refusal(2**32 - 1)
+            with client_of(NAME, first) as three:
+                assert_echoed(three, b"three")
+                assert running.stderr_line() == TOO_MANY
+
+    def test_many_small_messages_hold_up_nobody(self) -> None:
+        """Another has its answer before all of them are answered."""
+
+        async def answers_before_the_other(listener: socket.socket) -> int:
+            address = listener.getsockname()
+            with (
+                socket.create_connection(address) as many,
+                socket.create_connection(address) as one,
+            ):
+                many.sendall(pack(b"") * 10_000)
+                one.sendall(pack(b"one"))
+                many.setblocking(False)
+                one.setblocking(False)
+                await asyncio.start_server(framed_echo.talk, sock=listener)
+                loop = asyncio.get_running_loop()
+                assert await loop.sock_recv(one, 100) == pack(b"one")
+                return len(many.recv(40_000)) // 4
+
+        def serve() -> None:
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                print(asyncio.run(answers_before_the_other(listener)))
+
+        with RunningProgram(serve, name=NAME) as running:
+            assert int(running.line()) < 5000
+            assert running.finish().status == 0
 
     def test_who_has_left_takes_no_room(self) -> None:
         with (
@@ -383,6 +454,8 @@ class TestRoom:
                 wait_until_blocked(running.pid)
                 assert len(os.listdir(f"/proc/{running.pid}/fd")) < 520
             assert_idle(running.pid)
+            for _ in range(IDLE_CLIENTS + 1 - int(CONSTANTS["CLIENTS"])):
+                assert running.stderr_line() == TOO_MANY
 
     def test_a_client_that_never_reads_costs_little_memory(self) -> None:
         with serving(PATIENCE=LONG) as (running, first):
@@ -453,6 +526,31 @@ class TestEnds:
         assert whole
         assert not rest, "an answer was begun and not finished"
         assert got == data * whole
+
+    def test_sigterm_while_an_answer_wins_time(self) -> None:
+        """The client's limit is moved after the signal has moved it."""
+
+        class Stop(asyncio.Event):
+            def __init__(self) -> None:
+                super().__init__()
+                stops.append(self)
+
+        async def drain(_: asyncio.StreamWriter) -> None:
+            stops[0].set()
+            await asyncio.sleep(0)  # serve() goes on, then talk()
+
+        stops: list[Stop] = []
+        replace = {
+            "PATIENCE": LONG,
+            "GRACE": LONG,
+            "asyncio.Event": Stop,
+            "asyncio.StreamWriter.drain": drain,
+        }
+        with RunningProgram(NAME, replace=replace) as running:
+            with client_of(NAME, running.line()) as client:
+                assert_echoed(client, b"one")
+                assert client.recv(1) == b""
+            assert running.finish() == (-signal.SIGTERM, "", "")
 
     def test_sigterm_waits_no_longer_than_the_grace(self) -> None:
         """For a client that neither reads nor ends."""
