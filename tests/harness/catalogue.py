@@ -109,7 +109,7 @@ FEW_AT_ONCE = [
     for p in FORKING_SERVERS
     if re.search(r"^CHILDREN = \d\b", source(p), re.MULTILINE)
 ]
-FRAMED = [p for p in ECHO_SERVERS if "struct.Struct" in source(p)]
+FRAMED = [p for p in ECHO_SERVERS if "class Reader" in source(p)]
 SELECTING = [p for p in SERVERS if p in programs_calling("DefaultSelector")]
 COMPUTING = [p for p in PROGRAMS if "os.O_ASYNC" in source(p)]
 SENDERS = [p for p in CALLING_CONNECT if p not in CALLING_BIND]

@@ -42,7 +42,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAME = "framed_echo"
-CONSTANTS = {"LARGEST": 65536, "CLIENTS": 500, "PATIENCE": 30.0, "GRACE": 3.0}
+CONSTANTS = {
+    "HEADER": 4,
+    "LARGEST": 65536,
+    "CLIENTS": 500,
+    "PATIENCE": 30.0,
+    "GRACE": 3.0,
+}
 NOT_REACHED = (  # a client that does wrong; and what follows SIGTERM
     'raise ValueError(f"{length}',
     "idlest = min(",
