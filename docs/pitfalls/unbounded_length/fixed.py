@@ -8,11 +8,11 @@ LARGEST = 65536  # bytes
 resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))  # 1 GiB of memory
 
 
-def receive(connection: socket.socket) -> bytes:
-    """Return a message, of which the first four bytes tell the length."""
+def receive(connection: socket.socket) -> bytes | None:
+    """Return a message, or None if its first four bytes announce too much."""
     size = int.from_bytes(connection.recv(4, socket.MSG_WAITALL), "big")
     if size > LARGEST:
-        return b""  # the connection is of no use any more
+        return None  # the connection is of no use any more
     return connection.recv(size, socket.MSG_WAITALL)
 
 
