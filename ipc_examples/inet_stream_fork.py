@@ -101,6 +101,7 @@ def echo(connection: socket.socket) -> None:
                 connection.settimeout(left)
                 if not (data := connection.recv(16384)):
                     break
+                connection.settimeout(max(0.001, end - time.monotonic()))
                 connection.sendall(data)
     except OSError as error:  # the client's misfortune, not ours
         complain(error)

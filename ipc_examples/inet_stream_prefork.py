@@ -6,21 +6,20 @@ SIGTERM, which lets it finish what it has begun::
 
     python inet_stream_prefork.py [HOST]
 
-HOST is an address of this machine, the loopback unless you say otherwise.
+HOST is an address of this machine, the loopback unless you say otherwise. A
+name stands for its first address.
 
 .. testcode::
 
     import socket
-    from ipc_examples.inet_stream_prefork import serve_next
+    from ipc_examples.inet_stream_prefork import echo
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setblocking(False)
-        client = socket.create_connection(listener.getsockname())
-        with client:
-            client.sendall(b"Half a league")
-            client.shutdown(socket.SHUT_WR)
-            serve_next(listener)
-            print(client.recv(1024))
+    peer, connection = socket.socketpair()
+    with peer:
+        peer.sendall(b"Half a league")
+        peer.shutdown(socket.SHUT_WR)
+        echo(connection)
+        print(peer.recv(1024))
 
 .. testoutput::
 
@@ -48,30 +47,22 @@ def serve(listener: socket.socket, lifeline: int) -> None:
 
     Then serve those who are in the queue, for LAST_CALL at most.
 
+    :param listener: a non-blocking socket
     :param lifeline: a descriptor: the reading end of a pipe
+    :raises OSError: if a connection cannot be accepted
 
-    See :manpage:`poll(2)`.
+    See :manpage:`poll(2)` and :manpage:`accept(2)`, "Errors".
     """
     poller = select.poll()
     poller.register(listener, select.POLLIN)
     poller.register(lifeline, select.POLLIN)
     while lifeline not in dict(poller.poll()):
-        serve_next(listener)
+        with contextlib.suppress(BlockingIOError):  # another was faster
+            echo(listener.accept()[0])
     end = time.monotonic() + LAST_CALL
-    while time.monotonic() < end and listener.fileno() in dict(poller.poll(0)):
-        serve_next(listener)
-
-
-def serve_next(listener: socket.socket) -> None:
-    """Serve the first client in the queue of *listener*, if there is one.
-
-    :param listener: a non-blocking socket
-    :raises OSError: if the connection cannot be accepted
-
-    See :manpage:`accept(2)`, "Errors".
-    """
-    with contextlib.suppress(BlockingIOError):  # another child was faster
-        echo(listener.accept()[0])
+    with contextlib.suppress(BlockingIOError):  # the queue is empty
+        while time.monotonic() < end:
+            echo(listener.accept()[0])
 
 
 def echo(connection: socket.socket) -> None:
@@ -86,6 +77,7 @@ def echo(connection: socket.socket) -> None:
                 connection.settimeout(left)
                 if not (data := connection.recv(16384)):
                     break
+                connection.settimeout(max(0.001, end - time.monotonic()))
                 connection.sendall(data)
     except OSError as error:  # the client's misfortune, not ours
         complain(error)

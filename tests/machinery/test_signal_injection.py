@@ -211,6 +211,18 @@ def test_a_checkpoint_tells_who_is_where_with_what() -> None:
     assert str(Checkpoint(child=False, lines=writing, descriptor=0)) not in out
 
 
+def test_what_sigchld_interrupts_makes_no_other_checkpoint() -> None:
+    """When a child ends, and what is open then, is a matter of chance."""
+    found = reach_checkpoints(
+        "inet_stream_fork", child=False, scenarios=[BASELINE]
+    )
+    checkpoints = {arrivals[0].checkpoint for arrivals in found}
+    reaping = line_of("inet_stream_fork", "while (ended := os.waitpid")
+    assert {c for c in checkpoints if c.lines[0] == reaping} == {
+        Checkpoint(child=False, lines=(reaping,), descriptor=0)
+    }
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_comes_at_its_checkpoint(number: int) -> None:
     reading = line_of("pipe", "received = source.read()")

@@ -198,6 +198,29 @@ class TestLimits:
                 if not client.recv(1):
                     break
 
+    def test_each_call_has_what_the_one_before_has_left(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Or a client could have its time twice."""
+        limits = []
+
+        class SlowClient(socket.socket):
+            def settimeout(self, value: float | None) -> None:
+                limits.append(value)
+
+            def recv(self, *_: object) -> bytes:
+                now[0] += 0.75 * inet_stream_fork.LONGEST
+                return b"x"
+
+            def sendall(self, *_: object) -> None:
+                pass
+
+        now = [0.0]
+        monkeypatch.setattr("time.monotonic", lambda: now[0])
+        inet_stream_fork.echo(SlowClient())
+        most = inet_stream_fork.LONGEST
+        assert limits == [most, most / 4, most / 4, 0.001]
+
     def test_a_client_that_never_reads_is_cut_off(self) -> None:
         with (
             serving(LONGEST=0.5) as (running, first),

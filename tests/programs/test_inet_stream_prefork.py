@@ -47,8 +47,9 @@ NOT_REACHED = (
     "if status := os.wait",
     "raise ChildProcessError",
     "end = time.monotonic() + LAST_CALL",
+    "with contextlib.suppress(BlockingIOError):  # the queue",
     "while time.monotonic() < end",
-    "serve_next(listener)",
+    "echo(listener.accept()[0])",  # the second, and the first is
     "os._exit(0)",
     "os._exit(1)",
     "signal.signal(signal.SIGTERM, signal.SIG_DFL)",
@@ -345,6 +346,29 @@ class TestLimits:
             while more:
                 client.sendall(b"x")
                 more = bool(client.recv(1))
+
+    def test_each_call_has_what_the_one_before_has_left(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Or a client could have its time twice."""
+        limits = []
+
+        class SlowClient(socket.socket):
+            def settimeout(self, value: float | None) -> None:
+                limits.append(value)
+
+            def recv(self, *_: object) -> bytes:
+                now[0] += 0.75 * inet_stream_prefork.LONGEST
+                return b"x"
+
+            def sendall(self, *_: object) -> None:
+                pass
+
+        now = [0.0]
+        monkeypatch.setattr("time.monotonic", lambda: now[0])
+        inet_stream_prefork.echo(SlowClient())
+        most = inet_stream_prefork.LONGEST
+        assert limits == [most, most / 4, most / 4, 0.001]
 
     def test_a_client_that_never_reads_is_cut_off(self) -> None:
         with (

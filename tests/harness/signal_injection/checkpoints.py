@@ -13,7 +13,7 @@ from _signal import (  # type: ignore[import-not-found]
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import FrameType
     from typing import Any
 
@@ -26,7 +26,7 @@ class Checkpoint(NamedTuple):
 
     child: bool
     lines: tuple[int, ...]  # innermost first, each called by the next
-    descriptor: int  # the next to be opened, counted from the first
+    descriptor: int  # the next to be opened, counted from the first, or 0
 
 
 def watch_checkpoints(
@@ -44,10 +44,9 @@ def watch_checkpoints(
         if frame.f_code.co_filename != file:
             return None
         if event == "line":
-            lines = tuple(lines_of(frame, file))
-            checkpoint = Checkpoint(
-                os.getpid() != process, lines, next_descriptor() - first
-            )
+            lines, by_chance = lines_of(frame, file)
+            descriptor = 0 if by_chance else next_descriptor() - first
+            checkpoint = Checkpoint(os.getpid() != process, lines, descriptor)
             if checkpoint not in seen:
                 seen.add(checkpoint)
                 reached(checkpoint)
@@ -57,23 +56,27 @@ def watch_checkpoints(
     sys.settrace(trace)
 
 
-def lines_of(innermost: FrameType, file: str) -> Iterator[int]:
-    """Yield the line of each function, but not of what a handler interrupts.
+def lines_of(innermost: FrameType, file: str) -> tuple[tuple[int, ...], bool]:
+    """Return the line of each function, but not of what a handler interrupts.
 
     SIGURG comes when the peer is so far, and SIGCHLD when the child is: that
-    is a matter of chance.
+    is a matter of chance, and so is what is open then.
+
+    :returns: the lines, and whether such a handler is among the functions
     """
     handlers = [
         getattr(getsignal(number), "__code__", None)
         for number in (signal.SIGURG, signal.SIGCHLD)
     ]
+    lines = []
     frame: FrameType | None = innermost
     while frame:
         if frame.f_code.co_filename == file:
-            yield frame.f_lineno
+            lines.append(frame.f_lineno)
         if frame.f_code in handlers:
-            return
+            return tuple(lines), True
         frame = frame.f_back
+    return tuple(lines), False
 
 
 def next_descriptor() -> int:
