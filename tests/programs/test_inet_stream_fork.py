@@ -221,6 +221,9 @@ class TestLimits:
         most = inet_stream_fork.LONGEST
         assert limits == [most, most / 4, most / 4, 0.001]
 
+    @pytest.mark.fault(
+        FaultGroup.STREAM_PEERS, "a peer that never reads, for ever"
+    )
     def test_a_client_that_never_reads_is_cut_off(self) -> None:
         with (
             serving(LONGEST=0.5) as (running, first),

@@ -21,13 +21,19 @@ from tests.harness.obstacles import (
     no_free_descriptor,
     stopped,
 )
-from tests.harness.peers import address_in, client_of, open_socket
+from tests.harness.peers import (
+    address_in,
+    client_of,
+    open_socket,
+    resolver,
+)
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
     assert_exit_report,
     assert_idle,
     main_of,
+    reason,
     wait_until_blocked,
 )
 
@@ -295,6 +301,9 @@ class TestSigterm:
             ended, f"{NAME}: timed out\n", status=-signal.SIGTERM
         )
 
+    @pytest.mark.fault(
+        FaultGroup.SIGNALS, "SIGTERM as process 1 of a container"
+    )
     def test_process_1_of_a_container_ends_as_well(self) -> None:
         """There SIGTERM does nothing by default; the status tells of it."""
         unshare = ["unshare", "-Urpf", "--kill-child"]
@@ -370,6 +379,9 @@ class TestLimits:
         most = inet_stream_prefork.LONGEST
         assert limits == [most, most / 4, most / 4, 0.001]
 
+    @pytest.mark.fault(
+        FaultGroup.STREAM_PEERS, "a peer that never reads, for ever"
+    )
     def test_a_client_that_never_reads_is_cut_off(self) -> None:
         with (
             serving(LONGEST=0.5) as (running, first),
@@ -412,6 +424,19 @@ def quiet(_: object) -> None:
 
 
 class TestMisfortunes:
+    @pytest.mark.fault(
+        FaultGroup.HOSTS, "a host of whose addresses the first cannot be had"
+    )
+    def test_takes_the_first_address_of_a_name_or_none(
+        self, record_property: Callable[[str, object], None]
+    ) -> None:
+        record_property("instead", "inet_stream_fork")
+        replace = resolver("192.0.2.1", "127.0.0.1")  # no machine has the one
+        with RunningProgram(NAME, "sea", replace=replace) as running:
+            ended = running.finish()
+        why = rf"{reason(errno.EADDRNOTAVAIL)}.*"
+        assert_exit_report(ended, rf"{NAME}: sea: {why}\n", out="")
+
     @pytest.mark.fault(FaultGroup.DESCRIPTORS, "no free descriptor for accept")
     def test_waits_for_a_free_descriptor(self) -> None:
         """A child that cannot accept ends; another one takes its place."""
