@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 import warnings
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -235,6 +236,8 @@ def meet(
             connect_once(program, scenario, running, first_line)
             # No new checkpoint is between the second and the ^C.
             connect_once(program, BASELINE, running, first_line)
+            if program in FORKING_SERVERS and program not in FEW_AT_ONCE:
+                wait_for_children_of(running)
             running.wait_until_blocked()
             if os.pread(NOTES, len(INJECTED), 0) != INJECTED:
                 running.signal(signal.SIGINT)  # or it has outlived one already
@@ -253,6 +256,21 @@ def meet(
             if os.pread(NOTES, len(INJECTED), 0) != INJECTED:
                 running.signal(signal.SIGINT)
     return running.finish()
+
+
+def wait_for_children_of(server: RunningProgram) -> None:
+    """Let the children end whose clients have gone: ^C would be too early.
+
+    Not for long: one may have been told to end, and do so after the server.
+    """
+    end = time.monotonic() + 1
+    path = f"/proc/{server.pid}/task/{server.pid}/children"
+    with contextlib.suppress(OSError):  # it has ended; or it is not Linux
+        while time.monotonic() < end:
+            with open(path) as children:
+                if not children.read():
+                    return
+            os.sched_yield()
 
 
 def send_datagrams(relay: RunningProgram) -> None:
