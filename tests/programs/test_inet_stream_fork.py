@@ -187,9 +187,9 @@ class TestLimits:
             assert running.stderr_line() == f"{NAME}: timed out"
 
     def test_a_slow_client_is_cut_off(self) -> None:
-        """However busy it keeps the connection."""
+        """However busy it keeps the connection; in a call, or between two."""
         with (
-            serving(LONGEST=0.2) as (_, first),
+            serving(LONGEST=0.2, complain=quiet) as (_, first),
             client_of(NAME, first) as client,
             contextlib.suppress(ConnectionError),
         ):
