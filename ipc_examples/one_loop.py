@@ -6,8 +6,8 @@ Each minute it runs a command, and who connects is told how that went::
     python one_loop.py [HOST]
 
 HOST is an address of this machine, the loopback unless you say otherwise. At
-SIGTERM, SIGHUP or ^C it waits for the command, answers those who have
-connected, and dies of that signal. Linux only: it needs pidfds.
+SIGTERM, SIGHUP or ^C it starts nothing more, goes on until the command has
+ended, and dies of that signal. Linux only: it needs pidfds.
 
 .. testcode::
 
@@ -17,13 +17,12 @@ connected, and dies of that signal. Linux only: it needs pidfds.
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         with socket.create_connection(listener.getsockname()) as client:
-            print(answer(listener, "2 ended, 0 failed"))
+            answer(listener, "2 ended, 0 failed")
             print(client.recv(1024))
 
 .. testoutput::
 
     client: 2 ended, 0 failed
-    True
     b'2 ended, 0 failed\n'
 """
 
@@ -44,41 +43,47 @@ INTERVAL = 60.0  # seconds from one start of it to the next: it is killed then
 def run(listener: socket.socket) -> int:
     """Do what is due until a signal has come and no child is left.
 
-    :returns: the signal
+    :returns: the signal, and of several the first
 
     See :manpage:`epoll(7)` and :manpage:`signal(7)`.
     """
     child: subprocess.Popen[bytes] | None = None
-    due = time.monotonic()  # when the next one is to start
-    ended = failed = stopped_by = 0
+    due = listen = time.monotonic()  # to start it, and to watch the listener
+    came, ended, failed = b"", 0, 0
     signals, wakeup = socket.socketpair()
     with signals, wakeup, DefaultSelector() as selector:
         send_signals_to(wakeup)
         selector.register(signals, EVENT_READ, "signal")
-        while child or not stopped_by:
-            for key, _ in selector.select(due - time.monotonic()):
+        while child or not came:
+            for key, _ in selector.select(min(due, listen) - time.monotonic()):
                 if key.data == "signal":
-                    stopped_by = signals.recv(64)[0]
-                    log(f"signal: {signal.Signals(stopped_by).name}")
+                    came += signals.recv(1)
+                    log(f"signal: {signal.Signals(came[-1]).name}")
                 elif key.data == "client":
-                    if not answer(listener, f"{ended} ended, {failed} failed"):
-                        selector.unregister(listener)  # until a child is due
+                    try:
+                        answer(listener, f"{ended} ended, {failed} failed")
+                    except OSError as error:  # no room for a connection
+                        log(f"client: {error}")
+                        selector.unregister(listener)
+                        listen = time.monotonic() + 1
                 else:
                     selector.unregister(key.fd)
                     os.close(key.fd)
                     status, child = key.data.wait(), None
                     ended, failed = ended + 1, failed + (status != 0)
                     log(f"child: status {status}")
-            if time.monotonic() >= due:  # the clock has no descriptor here
+            if time.monotonic() >= listen:  # the clock has no descriptor here
+                selector.register(listener, EVENT_READ, "client")
+                listen = float("inf")
+            if time.monotonic() >= due:
                 due = time.monotonic() + INTERVAL
-                with suppress(KeyError):  # it may be registered
-                    selector.register(listener, EVENT_READ, "client")
                 if child:
-                    os.killpg(child.pid, signal.SIGKILL)
-                elif not stopped_by:
+                    with suppress(OSError):  # it may have left its group
+                        os.killpg(child.pid, signal.SIGKILL)
+                elif not came:
                     child = start_child(selector)
         signal.set_wakeup_fd(-1)
-    return stopped_by
+    return came[0]
 
 
 def send_signals_to(wakeup: socket.socket) -> None:
@@ -89,27 +94,21 @@ def send_signals_to(wakeup: socket.socket) -> None:
     wakeup.setblocking(False)
     signal.set_wakeup_fd(wakeup.fileno())
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)  # or nothing is sent
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, lambda *_: None)  # or nothing is sent
 
 
-def answer(listener: socket.socket, report: str) -> bool:
+def answer(listener: socket.socket, report: str) -> None:
     """Tell *report* to a client that has connected.
 
-    :returns: whether there was room for the connection
+    :raises OSError: if there is no room for the connection
 
     See :manpage:`accept(2)`, "Errors".
     """
-    try:
-        connection, _ = listener.accept()
-    except BlockingIOError:
-        return True  # the client has left meanwhile
-    except OSError as error:
-        log(f"client: {error}")
-        return False
+    connection, _ = listener.accept()
     with connection, suppress(OSError):  # its misfortune, not ours
         connection.send(f"{report}\n".encode())
     log(f"client: {report}")
-    return True
 
 
 def start_child(selector: BaseSelector) -> subprocess.Popen[bytes] | None:
@@ -120,10 +119,10 @@ def start_child(selector: BaseSelector) -> subprocess.Popen[bytes] | None:
     log("clock: a child is due")
     try:
         child = subprocess.Popen(COMMAND, process_group=0)
-        selector.register(os.pidfd_open(child.pid), EVENT_READ, child)
     except OSError as error:
         log(f"child: {error}")
         return None
+    selector.register(os.pidfd_open(child.pid), EVENT_READ, child)
     return child
 
 
