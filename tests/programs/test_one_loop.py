@@ -424,8 +424,10 @@ class TestClock:
         def look_and_select(
             selector: selectors.DefaultSelector, timeout: float
         ) -> object:
-            limit = CONSTANTS["INTERVAL"] if next(calls) else 0
-            assert timeout <= limit
+            if next(calls) == 0:
+                assert timeout <= 0
+            else:
+                assert 0 < timeout <= CONSTANTS["INTERVAL"]
             return select(selector, timeout)
 
         names: dict[str, Any] = {
