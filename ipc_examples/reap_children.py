@@ -108,12 +108,8 @@ def start_and_end(pids: list[int], count: int) -> None:
             if (pid := os.fork()) == 0:
                 wait_and_exit(gate, keeper)
             pids.append(pid)
-    except BaseException:
-        for pid in pids:
-            os.kill(pid, signal.SIGTERM)
-        raise
     finally:
-        os.close(keeper)
+        os.close(keeper)  # which ends them
         os.close(gate)
 
 
@@ -145,7 +141,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description="Count zombies.")
     parser.add_argument("COUNT", nargs="?", type=int, default=30)
-    count = parser.parse_args().COUNT
+    if (count := parser.parse_args().COUNT) < 0:
+        parser.error("COUNT is negative")
     ways = {
         "a handler that waits once": lambda _: with_handler(wait_once),
         "a handler that loops": lambda _: with_handler(wait_for_all),

@@ -37,6 +37,7 @@ NAME = "one_loop"
 CONSTANTS: dict[str, Any] = {"COMMAND": ("sleep", "1"), "INTERVAL": 60.0}
 # What only time, another peer or a lack of room brings about.
 NOT_REACHED = (
+    "# it may have left its group",
     "os.killpg(child.pid",
     "except OSError as error:",
     "sys.exit(128 + stopped_by)",

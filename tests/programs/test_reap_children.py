@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 NAME = "reap_children"
-# Only a fork that fails the second time brings it about.
-NOT_REACHED = ("os.kill(pid, signal.SIGTERM)",)
 
 
 def test_shows_what_each_way_leaves() -> None:
@@ -56,6 +54,13 @@ def test_refuses_what_is_no_number() -> None:
     with RunningProgram(NAME, "many") as running:
         ended = running.finish()
     stderr = rf"usage: (.*\n)+{NAME}\.py: error: .*'many'\n"
+    assert_exit_report(ended, stderr, status=2, out="")
+
+
+def test_refuses_a_number_below_zero() -> None:
+    with RunningProgram(NAME, "-5") as running:
+        ended = running.finish()
+    stderr = rf"usage: (.*\n)+{NAME}\.py: error: COUNT is negative\n"
     assert_exit_report(ended, stderr, status=2, out="")
 
 
