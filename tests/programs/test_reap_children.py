@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 NAME = "reap_children"
+# Only another command line brings it about.
+NOT_REACHED = ('parser.error("COUNT is negative")',)
 
 
 def test_shows_what_each_way_leaves() -> None:
