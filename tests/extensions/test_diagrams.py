@@ -497,3 +497,17 @@ def test_links_have_room_to_cross(moment: str, rows: int) -> None:
     }
     between = heights["write end"] - heights["read end"]
     assert between == (rows - 1) * diagrams.ROW
+
+
+def test_the_state_that_was_seen_stands_at_its_end() -> None:
+    run = model.load(recorder.RECORDINGS / "tcp_states.json")
+    ends = []
+    for moment in "After the connect", "After the second close":
+        shapes = diagrams.tables(Words(run), run.at(moment), moment).shapes
+        ends += [shape.text for shape in shapes if ": " in shape.text]
+    assert ends == [
+        *("port N: LISTEN", "queue: connection"),
+        "client's end: ESTABLISHED",
+        "server's end, no holder: ESTABLISHED",
+        *("client's end: TIME_WAIT", "server's end, no holder: CLOSED"),
+    ]

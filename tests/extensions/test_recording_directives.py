@@ -26,7 +26,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 @pytest.mark.parametrize("name", recorder.recorded())
 class TestDrawnRun:
     def test_the_stepper_comes_to_the_same_states(self, name: str) -> None:
-        run, held = load(name), dict[str, dict[str, Any]](t={}, q={}, d={})
+        run = load(name)
+        held = dict[str, dict[str, Any]](t={}, q={}, s={}, d={})
         words = Words(run)
         data: Any = directives.stepper_data(words)
         for step, state in zip(data["steps"], run.states(), strict=True):
@@ -34,10 +35,11 @@ class TestDrawnRun:
                 now.update(step[part])
                 held[part] = {k: v for k, v in now.items() if v is not None}
             assert held["q"] == words.waiting(state)
+            assert held["s"] == words.unheld(state)
             assert held["t"] == {
-                f"{process} {fd}": words.end(end)
-                for process, table in state.tables.items()
-                for fd, end in table.items()
+                f"{process} {fd}": end
+                for process in state.tables
+                for fd, end in words.table(state, process).items()
             }
 
     def test_who_has_to_wait_is_shown_waiting(self, name: str) -> None:

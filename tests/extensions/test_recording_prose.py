@@ -39,7 +39,7 @@ parent, line 33: recvfrom(6). Reads 1 byte b'!', out of band. It follows from st
 client, line 10: sendto(3). Puts 3 bytes b'xyz' at the connection, server's end.
 parent, line 34: recvfrom(6). Reads 1 byte b'x' and leaves it. It follows from step 25.
 parent, line 35: recvfrom(6). Reads 3 bytes b'xyz'. It follows from step 25.
-client, line 11: shutdown(3, SHUT_WR). Closes one direction.
+client, line 11: shutdown(3, SHUT_WR). Closes one direction. Seen after it: connection, client's end (FIN_WAIT2); connection, server's end (CLOSE_WAIT).
 parent, line 35: recvfrom(6). Returns nothing, the end. It follows from steps 28 and 25.
 parent, line 36: write(1). Writes 9 bytes bytes(9).
 parent, line 37: dup2(1, 7). 7 is now terminal.
@@ -256,3 +256,21 @@ def test_what_processes_do_has_its_words() -> None:
 )
 def test_who_shares_what_has_its_words(moment: str, caption: str) -> None:
     assert Words(handmade.RUN).sharing(handmade.RUN.at(moment)) == caption
+
+
+def test_states_of_tcp_have_their_words() -> None:
+    run = load("tcp_states")
+    words = Words(run)
+    number = run.find("the second close")
+    assert plain(words.step(number)) == (
+        "tcp_states, line 73: close(5). Seen after it: connection, client's "
+        "end (TIME_WAIT); connection, server's end (CLOSED)."
+    )
+    *_, table, alone = words.state(run.at("After the second close"))
+    assert table.endswith("; 3 is connection, client's end (TIME_WAIT).")
+    assert alone == "Without a descriptor: connection, server's end (CLOSED)."
+    state = run.at("After the connect")
+    assert words.table(state, 0)[4] == "listener (LISTEN)"
+    assert words.unheld(state) == {"connection, server's end": "ESTABLISHED"}
+    caption = "TCP's states at the ends of a connection"
+    assert words.sharing(state) == caption

@@ -72,7 +72,10 @@ STEPS = [
         taken_from=SERVERS,
         causes=[24],
     ),
-    Step(CLIENT, "shutdown", 11, 3, CLIENTS, "SHUT_WR"),
+    Step(
+        *(CLIENT, "shutdown", 11, 3, CLIENTS, "SHUT_WR"),
+        tcp={CONNECTION: ["FIN_WAIT2", "CLOSE_WAIT"]},
+    ),
     Step(PARENT, "recvfrom", 35, 6, SERVERS, causes=[27, 24]),
     Step(PARENT, "write", 36, 1, SCREEN, data="\0" * 9),
     Step(PARENT, "dup2", 37, 1, SCREEN, "7", table={7: SCREEN}),

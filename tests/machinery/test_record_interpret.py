@@ -232,3 +232,75 @@ def test_what_the_kernel_tells_of_itself_needs_no_sender() -> None:
     assert [s.call for s in steps(told, child)] == [
         s.call for s in steps(PARENT, child)
     ]
+
+
+CONNECTED = """\
+1.0 stat("@line:10", 0x7ff) = -1 ENOENT (No such file or directory)
+1.1 socket(AF_INET, SOCK_STREAM, 0) = 3<TCP:[1]>
+1.2 bind(3<TCP:[1]>, {{sin_port=htons(255)}}, 16) = 0
+1.3 listen(3<TCP:[1]>, 5) = 0
+1.4 socket(AF_INET, SOCK_STREAM, 0) = 4<TCP:[2]>
+1.5 connect(4<TCP:[2]>, {{sin_port=htons(255)}}, 16) = 0
+{first}
+3.0 accept4(3<TCP:[1]>, {{sin_port=htons(4096)}}, [16], 0) = 5<TCP:[3]>
+3.1 clone(child_stack=NULL, flags=SIGCHLD) = 20
+3.2 shutdown(4<TCP:[2]>, SHUT_WR) = 0
+{second}
+6.0 exit_group(0) = ?
+"""
+HEAD = "  sl  local_address rem_address   st"
+LISTENER = r"\n   0: 0100007F:00FF 00000000:0000 0A 0"
+CLIENT = r"\n   1: 0100007F:1000 0100007F:00FF {} 0"
+SERVER = r"\n   2: 0100007F:00FF 0100007F:1000 {} 0"
+OTHER = r"\n   3: 0100007F:1001 0100007F:00FF 06 0"
+
+
+def look(time: float, *parts: str) -> str:
+    """Return the rows of strace for a look at the table, read in parts."""
+    return "\n".join(
+        f'{time + i / 10:.1f} read(6</proc/7/net/tcp>, "{part}", 9999)'
+        f" = {len(part)}"
+        for i, part in enumerate([*parts, ""])
+    )
+
+
+def seen(first: str, second: str, child: str = "9.0 exit_group(0) = ?") -> str:
+    """Return the states of TCP that are noted, each after its call."""
+    found = steps(CONNECTED.format(first=first, second=second), child)
+    return "; ".join(
+        f"{step.call} {number} {' '.join(names)}"
+        for step in found
+        for number, names in step.tcp.items()
+    )
+
+
+def test_states_of_tcp_are_those_of_the_last_look_before_a_step() -> None:
+    table = HEAD + OTHER + LISTENER + CLIENT.format("01")
+    early = look(1.6, table + SERVER.format("03"))
+    late = look(2.0, table[:50], table[50:] + SERVER.format("01"))
+    gone = look(4.0, HEAD + LISTENER + CLIENT.format("06"))
+    assert seen(f"{early}\n{late}", gone) == (
+        "connect 2 LISTEN; connect 4 ESTABLISHED ESTABLISHED; "
+        "shutdown 2 LISTEN; shutdown 4 TIME_WAIT CLOSED"
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "child"),
+    [
+        ([HEAD], "3.9 close(4<TCP:[2]>) = 0\n9.0 exit_group(0) = ?"),
+        ([], "9.0 exit_group(0) = ?"),  # without the table's beginning
+    ],
+)
+def test_a_look_that_may_be_of_another_time_is_not_noted(
+    parts: list[str], child: str
+) -> None:
+    assert seen("", look(4.0, *parts), child) == ""
+
+
+def test_states_of_tcp_are_compared() -> None:
+    changed = list(handmade.STEPS)
+    tcp = {handmade.CONNECTION: ["FIN_WAIT1", "CLOSE_WAIT"]}
+    changed[27] = replace(changed[27], tcp=tcp)
+    other = replace(handmade.RUN, steps=changed)
+    assert comparable(other) != comparable(handmade.RUN)

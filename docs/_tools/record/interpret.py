@@ -45,6 +45,21 @@ BUFFER = re.compile(r'iov_base="((?:[^"\\]|\\.)*)"')
 # What the kernel tells, in a file that has no other writer. Python from 3.12
 # on looks there, after a fork, whether it has other threads.
 KERNELS_FILE = re.compile(r"\d+</proc/\S+>")
+TCP_TABLE = re.compile(r"\d+</proc/\d+/net/tcp>")
+TCP_HEAD = "  sl "  # begins the table
+TCP_SOCKET = re.compile(r":(\w{4}) \w+:(\w{4}) (\w\w) ")  # ports, state
+TCP_STATES = {  # Linux, include/net/tcp_states.h
+    "01": "ESTABLISHED",
+    "02": "SYN_SENT",
+    "03": "SYN_RECV",
+    "04": "FIN_WAIT1",
+    "05": "FIN_WAIT2",
+    "06": "TIME_WAIT",
+    "08": "CLOSE_WAIT",
+    "09": "LAST_ACK",
+    "0A": "LISTEN",
+    "0B": "CLOSING",
+}
 DRAWN = re.compile(r"\b[0-9a-f]{16}")  # a number that another run draws anew
 EPOLL_DATA = re.compile(r"data=(\{.*?\}|\w+)")
 ADDRESS = re.compile(r'htons\((?P<port>\d+)\)|sun_path=@?"(?P<path>.*?)"')
@@ -104,6 +119,9 @@ class Interpreter:
         self.urgent: dict[Endpoint, int] = {}
         self.gone: dict[Endpoint, int] = {}
         self.ended: dict[int, int] = {}
+        self.ports: dict[int, tuple[str, str]] = {}  # by the connections
+        self.tcp_tables = ["" for _ in traced]  # as far as they were read
+        self.looks: dict[int, str] = {}  # whole tables, by the steps before
         self.files: set[str] = set()  # that were made, as strace shows them
         self.watched_processes: dict[Endpoint, int] = {}  # by their pidfds
         self.watched: dict[tuple[Endpoint | None, str], str] = {}
@@ -122,6 +140,7 @@ class Interpreter:
         ]
         for _, number, call in sorted(calls, key=lambda item: item[0]):
             self.interpret(number, call)
+        self.add_states()
 
     def interpret(self, number: int, call: Call) -> None:
         """Add a step, if the call is one."""
@@ -149,6 +168,7 @@ class Interpreter:
             step.fd = call.descriptors[0]
             step.endpoint = table.get(step.fd)
             if step.endpoint is None:
+                self.look(step.process, call)
                 self.see_why_unknown(call)
                 return False
         if call.name.startswith("SIG"):
@@ -156,6 +176,21 @@ class Interpreter:
             return True
         handler = getattr(self, f"on_{call.name}", None)
         return handler is not None and handler(step, call) is not False
+
+    def look(self, number: int, call: Call) -> None:
+        """Keep what a process reads of the kernel's table of TCP sockets.
+
+        Of several looks after a step the last one counts. One that ends after
+        another process's step is not kept: that step might have come later.
+        """
+        if call.name != "read" or not TCP_TABLE.match(call.arguments):
+            return
+        text = data(call)
+        table = "" if TCP_HEAD in text else self.tcp_tables[number]
+        self.tcp_tables[number] = table + text
+        ended = call.result == 0 and TCP_HEAD in table
+        if ended and self.steps[-1].process == number:
+            self.looks[len(self.steps) - 1] = table
 
     def see_why_unknown(self, call: Call) -> None:
         """Refuse a call that a reader would miss.
@@ -392,6 +427,9 @@ class Interpreter:
             cause, connection = self.requests[step.endpoint].pop(0)
             step.causes = [cause]
             self.open(step, call.result, (connection, 1), call)
+            client, server = address(call.arguments), self.steps[cause].detail
+            if client.startswith("port "):
+                self.ports[connection] = client, server
 
     def on_shutdown(self, step: Step, call: Call) -> None:
         step.detail = call.arguments.rpartition(" ")[2]
@@ -516,6 +554,30 @@ class Interpreter:
                 self.watched[step.endpoint, data] = words[2]
 
     # What comes of it.
+
+    def add_states(self) -> None:
+        """Note TCP's states in the steps after which a process saw them.
+
+        The ports of a connection are known once it was accepted, which may be
+        later than that. What has no line in the table is CLOSED.
+        """
+        for number, table in self.looks.items():
+            states = {
+                (f"port {int(local, 16)}", f"port {int(peer, 16)}"): (
+                    TCP_STATES.get(state, state)
+                )
+                for local, peer, state in TCP_SOCKET.findall(table)
+            }
+            so_far = self.steps[: number + 1]
+            known = {end for step in so_far for end in step.table.values()}
+            tcp = self.steps[number].tcp
+            for name, end in self.bound.items():
+                if end in known and (name, "port 0") in states:
+                    tcp[end[0]] = [states[name, "port 0"]]
+            for each, ports in self.ports.items():
+                if (each, 0) in known:
+                    both = ports, ports[::-1]
+                    tcp[each] = [states.get(way, "CLOSED") for way in both]
 
     def recording(
         self, text: str, programs: Path, samples: Mapping[str, str]
@@ -675,6 +737,7 @@ def comparable(recording: Recording) -> object:
                 if step.call in READING and not step.data
                 else sorted(place[cause] for cause in step.causes),
                 step.blocked and waits_for_a_start(recording, number),
+                [(end((each, 0)), step.tcp[each]) for each in step.tcp],
             )
             for number in numbers
             for step in (recording.steps[number],)

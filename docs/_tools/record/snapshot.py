@@ -12,8 +12,9 @@ of its steps::
 A step is numbered among those of its process, so the second of ``child`` is
 ``child 2``. After an object with two ends stands which of them it is, 0 or 1,
 as ``ipcdocs.recording.model`` describes it. ``4 = nothing`` is a descriptor
-that was closed. What a step does not have is left out. What leaving a ``with``
-does has the line of the ``with``.
+that was closed; ``then listener is LISTEN`` is a state of TCP that the process
+saw before its next step. What a step does not have is left out. What leaving a
+``with`` does has the line of the ``with``.
 
 All that a recording holds is in it but the digests, which the build compares,
 and the order between processes, which may be another the next time.
@@ -92,6 +93,8 @@ class _Snapshot:
             yield f"after {', '.join(map(self.cause, step.causes))}"
         if step.blocked:
             yield "waited"
+        for end, name in step.tcp_states():
+            yield f"then {self.end(end)} is {name}"
 
     def changes(self, step: Step) -> Iterator[str]:
         """Yield the new meaning of each descriptor, or of several."""

@@ -210,8 +210,9 @@ class _Tables:
         if self.is_listener((number, 0)):
             waiting = self.state.requests[number, 0]
             names = [self.words.objects[each] for each in waiting]
+            name = self.words.name((number, 0))
             return [
-                (self.words.name((number, 0)), (number, 0)),
+                (f"{name}{self.seen((number, 0))}", (number, 0)),
                 (f"queue: {join_words(names or ['empty'])}", (number, QUEUE)),
             ]
         tables = self.state.tables.values()
@@ -219,13 +220,18 @@ class _Tables:
         rows: list[Row] = []
         for end in sorted([(number, 0), (number, 1)], key=self.holder):
             holder = "" if end in held else ", no holder"
-            rows.append((f"{self.words.side(end)}{holder}", end))
+            text = f"{self.words.side(end)}{holder}{self.seen(end)}"
+            rows.append((text, end))
             if count := sum(map(len, self.state.queues[end])):
                 unit = "byte waits" if count == 1 else "bytes wait"
                 rows.append((f"  {count} {unit}", None))
             elif not rows[1:] and self.are_shared(number):
                 rows.append(("", None))  # room where the links cross
         return rows
+
+    def seen(self, end: Endpoint) -> str:
+        """Return TCP's state of an end, to stand after it, if one was seen."""
+        return f": {self.state.tcp[end]}" if end in self.state.tcp else ""
 
     def are_shared(self, number: int) -> bool:
         """Return True if several descriptors lead to each of two ends."""

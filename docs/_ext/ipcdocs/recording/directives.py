@@ -122,13 +122,15 @@ def stepper_data(words: Words) -> dict[str, object]:
     """Return the changes of each step to what holds.
 
     For each step that is a list of descriptor tables (``t``) and of what the
-    processes do (``d``), each by the process, and of what waits, by the place
-    (``q``). A null says that something is no longer there. The step's own
-    process is ``p``.
+    processes do (``d``), each by the process, of what waits, by the place
+    (``q``), and of the states of ends that nobody holds (``s``). A null says
+    that something is no longer there. The step's own process is ``p``.
     """
     run = words.recording
     numbers = range(len(run.processes))
-    held: list[dict[str, Mapping[str, object]]] = [{"t": {}, "q": {}, "d": {}}]
+    held: list[dict[str, Mapping[str, object]]] = [
+        {"t": {}, "q": {}, "s": {}, "d": {}}
+    ]
     for number, state in enumerate(run.states()):
         tables = {
             f"{process} {fd}": end
@@ -136,7 +138,8 @@ def stepper_data(words: Words) -> dict[str, object]:
             for fd, end in words.table(state, process).items()
         }
         doing = {str(p): words.activity(number, p) for p in numbers}
-        held.append({"t": tables, "q": words.waiting(state), "d": doing})
+        waiting, alone = words.waiting(state), words.unheld(state)
+        held.append({"t": tables, "q": waiting, "s": alone, "d": doing})
     return {
         "names": words.processes,
         "programs": [process.program for process in run.processes],

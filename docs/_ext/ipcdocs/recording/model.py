@@ -54,6 +54,10 @@ A step has these members; those that are empty are left out:
     been written, who was waited for had ended.
 ``blocked``
     True if the call began before the last of these had happened.
+``tcp``
+    The states of TCP that the process itself then read from Linux's table of
+    sockets, before any other step: by the number of each connection both
+    ends', the client's first, and by that of a listener its own.
 """
 
 from __future__ import annotations
@@ -118,6 +122,13 @@ class Step:
     taken_from: Endpoint | None = None
     causes: list[int] = field(default_factory=list)
     blocked: bool = False
+    tcp: dict[int, list[str]] = field(default_factory=dict)
+
+    def tcp_states(self) -> Iterator[tuple[Endpoint, str]]:
+        """Yield each end of which a state was seen, and the state."""
+        for number, names in self.tcp.items():
+            for side, name in enumerate(names):
+                yield (number, side), name
 
 
 @dataclass
@@ -232,7 +243,7 @@ class State:
     """What the processes hold, and what waits in queues.
 
     In the queue of an end wait data, in that of a listener the connections
-    that nobody has accepted yet.
+    that nobody has accepted yet. TCP's state of an end is the one last seen.
     """
 
     tables: dict[int, Table] = field(default_factory=dict)
@@ -243,6 +254,7 @@ class State:
     requests: dict[Endpoint, list[int]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    tcp: dict[Endpoint, str] = field(default_factory=dict)
 
     def copy(self) -> State:
         """Return a state that is independent of this one."""
@@ -254,6 +266,7 @@ class State:
             {**self.lines},
             defaultdict(list, queues),
             defaultdict(list, requests),
+            {**self.tcp},
         )
 
     def apply(self, recording: Recording, step: Step) -> None:
@@ -267,6 +280,7 @@ class State:
         if step.call == "fork" and step.child is not None:
             self.tables[step.child] = dict(table)
         self.lines[step.process] = step.line
+        self.tcp.update(step.tcp_states())
         self.enqueue(recording, step)
         if step.sent_to is not None:
             self.queues[step.sent_to].append(step.data)
@@ -363,6 +377,7 @@ def _step(members: dict[str, Any]) -> Step:
         _end, (step.endpoint, step.sent_to, step.taken_from)
     )
     step.table = {int(fd): _end(end) for fd, end in step.table.items()}
+    step.tcp = {int(number): names for number, names in step.tcp.items()}
     return step
 
 

@@ -242,12 +242,32 @@ class Words:
             plural = "s" if len(step.causes) > 1 else ""
             verb = "waited for" if step.blocked else "follows from"
             parts.append(f"It {verb} step{plural} {causes}.")
+        seen = [f"{self.end(end)} ({name})" for end, name in step.tcp_states()]
+        if seen:
+            parts.append(f"Seen after it: {'; '.join(seen)}.")
         return " ".join([f"{who}.", *filter(None, parts)])
 
     def table(self, state: State, process: int) -> dict[int, str]:
-        """Return the name of the end behind each descriptor of a process."""
+        """Return the name of the end behind each descriptor of a process.
+
+        TCP's state of the end, if one was seen, comes with it.
+        """
         table = state.tables.get(process, {})
-        return {fd: self.end(table[fd]) for fd in sorted(table)}
+        seen = {end: f" ({name})" for end, name in state.tcp.items()}
+        return {
+            fd: f"{self.end(table[fd])}{seen.get(table[fd], '')}"
+            for fd in sorted(table)
+        }
+
+    def unheld(self, state: State) -> dict[str, str]:
+        """Return TCP's states of connections' ends that nobody holds."""
+        tables = state.tables.values()
+        held = {end for table in tables for end in table.values()}
+        return {
+            self.end(end): name
+            for end, name in state.tcp.items()
+            if end not in held and self.side(end)
+        }
 
     def waiting(self, state: State) -> dict[str, str]:
         """Return the contents of each queue that has some, by its name."""
@@ -266,7 +286,7 @@ class Words:
         return data | connections
 
     def state(self, state: State) -> Iterator[str]:
-        """Yield a sentence for each process, and for each queue."""
+        """Yield a sentence for each process, each queue and each lone end."""
         for process in sorted(state.tables):
             table = self.table(state, process)
             fds = [f"{fd} is {end}" for fd, end in table.items()]
@@ -274,9 +294,16 @@ class Words:
             yield f"{name}: {'; '.join(fds) or 'no descriptors'}."
         for queue, data in self.waiting(state).items():
             yield sentence([f"waiting {queue}: {data}"])
+        for end, name in self.unheld(state).items():
+            yield f"Without a descriptor: {end} ({name})."
 
     def sharing(self, state: State) -> str:
-        """Return a caption: who has come to share what; or nothing."""
+        """Return a caption: who has come to share what; or nothing.
+
+        Where states of TCP were seen, the figure is about them.
+        """
+        if state.tcp:
+            return "TCP's states at the ends of a connection"
         held = {
             process: {end[0] for end in table.values() if self.side(end)}
             for process, table in sorted(state.tables.items())

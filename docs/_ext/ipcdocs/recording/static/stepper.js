@@ -28,7 +28,7 @@ function reveal(box, part) {
 
 // The state after a number of steps: all their changes, one over the other.
 function state(steps, count) {
-  const held = { t: {}, q: {}, d: {} };
+  const held = { t: {}, q: {}, s: {}, d: {} };
   for (const step of steps.slice(0, count))
     for (const part in held)
       for (const [key, value] of Object.entries(step[part]))
@@ -132,7 +132,9 @@ function start(run) {
       .filter((process) => now.d[process][1] != "is not there yet")
       .map((process) => table(data, now, process)));
     queues.replaceChildren(...Object.entries(now.q)
-      .map(([place, bytes]) => make("p", {}, `Waiting ${place}: ${bytes}`)));
+      .map(([place, bytes]) => make("p", {}, `Waiting ${place}: ${bytes}`)),
+      ...Object.entries(now.s).sort().map(([end, name]) =>
+        make("p", {}, `Without a descriptor: ${end} (${name})`)));
     mark(now);
     for (const row of svg.querySelectorAll(".stepper-now"))
       row.classList.remove("stepper-now");
