@@ -159,7 +159,7 @@ def test_each_program_says_where_it_is_and_who_ran_it(name: str) -> None:
     """Wherever the whole program stands, and once at least in a chapter."""
     where = [path for path in PAGES if f"{name}-py" in anchors(path)]
     assert page_of(name) in where
-    assert any(path.startswith("tutorial/") for path in where)
+    assert any(path.startswith(("tutorial/", "advanced/")) for path in where)
     for path in where:
         block = parsed(path).find(id=f"{name}-py")
         assert block

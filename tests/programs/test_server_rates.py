@@ -65,13 +65,18 @@ def test_prints_a_line_for_each_design() -> None:
 def test_has_five_rounds_or_as_many_as_it_asks(
     asked: int, rounds: int
 ) -> None:
-    called: list[object] = []
+    called = 0
+
+    def rate(*_: object) -> float:
+        nonlocal called
+        called += 1
+        return 1.0
 
     def measure() -> None:
-        server_rates.rate = lambda *_: called.append(_) or 1.0  # type: ignore[func-returns-value]
+        server_rates.rate = rate
         sys.argv = [NAME, str(asked), "prefork"]
         server_rates.main()
-        print(len(called))
+        print(called)
 
     with RunningProgram(measure, name=NAME) as running:
         assert running.finish().out.splitlines()[-1] == str(rounds)
