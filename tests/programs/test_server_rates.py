@@ -73,7 +73,7 @@ def test_has_five_rounds_or_as_many_as_it_asks(
         return 1.0
 
     def measure() -> None:
-        server_rates.rate = rate
+        setattr(server_rates, "rate", rate)  # noqa: B010 - mypy
         sys.argv = [NAME, str(asked), "prefork"]
         server_rates.main()
         print(called)
