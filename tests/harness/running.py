@@ -223,6 +223,8 @@ class RunningProgram:
     def __exit__(self, kind: object = None, *_: object) -> None:
         if kind:
             self.add_unread_output()
+        elif status_if_ended(self.pid) is None:
+            save_coverage_of(self.pid, signal.SIGKILL)
         for stream in (self.out, self.err):
             stream.close()
         # Somebody may be left, after a failed test.

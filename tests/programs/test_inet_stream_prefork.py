@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import resource
 import signal
@@ -332,6 +333,38 @@ class TestSigterm:
                 assert_echoed(client, b"two")
             out, err = running.communicate(timeout=DEADLINE)
         assert (running.returncode, out, err) == (128 + 15, "", "")
+
+
+class TestTheEnd:
+    def test_as_process_1_it_exits(self) -> None:
+        """No default action ends that one."""
+        names = {"signal.raise_signal": lambda _: None, "CHILDREN": 1}
+        with RunningProgram(NAME, replace=names) as running:
+            running.line()
+            wait_for_children(running, 1)
+            running.signal(signal.SIGTERM)
+            assert running.finish().status == 128 + signal.SIGTERM
+
+    def test_a_signal_just_before_the_first_child_starts_none(self) -> None:
+        """It comes when the loop has looked for it once."""
+        looks = iter([False])
+
+        class Lifeline(io.FileIO):
+            @property
+            def closed(self) -> bool:
+                return next(looks, True)
+
+        def open_lifeline(descriptor: int, mode: str, _: int) -> io.FileIO:
+            kind = Lifeline if mode == "wb" else io.FileIO
+            return kind(descriptor, mode)
+
+        def supervise() -> None:
+            setattr(inet_stream_prefork, "open", open_lifeline)  # noqa: B010
+            with socket.socket() as listener:
+                inet_stream_prefork.supervise(listener)
+
+        with RunningProgram(supervise) as running:
+            assert running.finish() == (0, "", "")
 
 
 class TestLimits:

@@ -695,7 +695,8 @@ def comparable(recording: Recording) -> object:
     closed the end of which a reader saw the end, nor for which of several
     children it was waited first, nor which number was drawn at random, as
     sixteen hexadecimal digits. Who had to wait is compared only where it was
-    for a program that had yet to be started.
+    for a program that had yet to be started, and not after a server has
+    forked, which may take longer than that start.
     """
     order: list[list[int]] = [[] for _ in recording.processes]
     for number, step in enumerate(recording.steps):
@@ -736,7 +737,9 @@ def comparable(recording: Recording) -> object:
                 bool(step.causes)
                 if step.call in READING and not step.data
                 else sorted(place[cause] for cause in step.causes),
-                step.blocked and waits_for_a_start(recording, number),
+                step.blocked
+                and waits_for_a_start(recording, number)
+                and not forked_since_accept(recording, number),
                 [(end((each, 0)), step.tcp[each]) for each in step.tcp],
             )
             for number in numbers
@@ -784,3 +787,13 @@ def waits_for_a_start(recording: Recording, number: int) -> bool:
         for cause in steps[number].causes
         for step in steps[before + 1 : cause]
     )
+
+
+def forked_since_accept(recording: Recording, number: int) -> bool:
+    """Return True if the process has accepted before, and then forked."""
+    own = recording.steps[number].process
+    before = [
+        step.call for step in recording.steps[:number] if step.process == own
+    ]
+    accepts = [i for i, call in enumerate(before) if call == "accept"]
+    return bool(accepts) and "fork" in before[accepts[-1] :]
