@@ -347,7 +347,7 @@ class TestTheEnd:
 
     def test_a_signal_just_before_the_first_child_starts_none(self) -> None:
         """It comes when the loop has looked for it once."""
-        looks = iter([False])
+        looks = iter([False, False])  # with looks once, then the loop
 
         class Lifeline(io.FileIO):
             @property
