@@ -170,7 +170,7 @@ def test_has_room_for_so_many_and_no_more() -> None:
 @fault(FaultGroup.DATAGRAMS, "nobody at the server's port at first")
 @pytest.mark.parametrize("program", [NAME])
 def test_goes_on_when_the_server_refuses(program: str) -> None:
-    """Closed before the relay starts, which would have a copy of the socket."""
+    """It is closed before the relay starts, or that would have a copy."""
     with datagram_socket() as server:
         port = str(server.getsockname()[1])
     with (
