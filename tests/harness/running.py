@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 
 import pytest
@@ -617,22 +618,32 @@ def status_if_ended(pid: int) -> Status | None:
 def assert_idle(pid: int) -> None:
     """See that a process waits, and does not run even once for a while.
 
-    A child of its own may end meanwhile, so it is given another chance.
+    A child of its own may end meanwhile, so it is given other chances, and any
+    number of them as long as its children become others.
     """
     __tracebackhide__ = True
-    times = 0
-    for _ in range(IDLE_TRIES):
+    times, tries = 0, 0
+    while tries < IDLE_TRIES:
         wait_until_blocked(pid)
         if (status := status_if_ended(pid)) is not None:
             pytest.fail(f"process {pid} was to wait, but has ended: {status}")
-        before = times_run(pid)
+        before, children = times_run(pid), children_of(pid)
         for _ in range(5):  # each takes the system half a millisecond at least
             os.waitpid(os.posix_spawnp("true", ["true"], os.environ), 0)
         if not (times := times_run(pid) - before):
             return
+        tries += children_of(pid) == children
     pytest.fail(
         f"process {pid} was to wait, but got a processor {times} times"
     )
+
+
+def children_of(pid: int) -> str:
+    """Return the numbers of a process's children, as Linux writes them."""
+    with contextlib.suppress(OSError):
+        path = Path(f"/proc/{pid}/task/{pid}/children")
+        return path.read_text("ascii")
+    return ""
 
 
 def times_run(pid: int) -> int:
