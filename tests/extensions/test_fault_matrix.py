@@ -216,6 +216,45 @@ def test_groups_have_headings_of_their_rows(root: Path) -> None:
     assert [body.count("<tr") for body in parts(page, "tbody")] == [2, 2]
 
 
+def test_parts_of_the_text_have_tables_of_their_own(root: Path) -> None:
+    ran_here(*map(result, "abc"), result("b", "another"))
+    page = PAGE.replace("matrix}\n", "matrix}\none/: First\ntwo/: Second\n")
+    chapters = {"one/x.md": "ab", "two/y.md": "c"}
+    site = small_sites.build(
+        root,
+        {"index.md": page}
+        | {
+            path: "\n\n".join(f"(listing-of-{p})=\n# {p}" for p in programs)
+            for path, programs in chapters.items()
+        },
+        "ipcdocs.verification.fault_matrix",
+        copyright="nobody's",
+        version="1",
+    )
+    first, second = parts(site.read("index.html"), "table")
+    assert text_of(first).startswith("First")
+    assert [text_of(r) for r in parts(first, "tr")] == [
+        "Fault a b",
+        "A group",
+        "a fault a ✓ b ✓",
+        "another b ✓",
+    ]
+    assert text_of(second).startswith("Second")
+    assert [text_of(r) for r in parts(second, "tr")][2:] == ["a fault c ✓"]
+
+
+def test_warns_of_a_program_that_no_table_has(root: Path) -> None:
+    ran_here(result("a"))
+    site = small_sites.build(
+        root,
+        {"index.md": PAGE.replace("matrix}\n", "matrix}\none/: First\n")},
+        "ipcdocs.verification.fault_matrix",
+        copyright="nobody's",
+        version="1",
+    )
+    assert "no table has a" in "".join(site.warnings)
+
+
 def test_what_is_kept_is_shown(root: Path) -> None:
     keep(result("a"), result("b"))
     assert rows(root)[2:] == [["a fault", "a ✓", "b ✓"]]

@@ -2,8 +2,9 @@
 """Shows what the programs withstand: the ``fault-matrix`` directive.
 
 The page has what is to be shown (`shown_results`) when it is written: at the
-earliest after the tests that a build runs. On the site it is one table, of
-which a narrow screen makes a list; in a book it is a list for each group.
+earliest after the tests that a build runs. On the site it is a table for each
+part of the text, of which a narrow screen makes a list; in a book it is a list
+for each group.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from ipcdocs.markup import paragraph
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     Groups = dict[str, dict[str, dict[str, Result]]]
 
+logger = logging.getLogger(__name__)
 UNKNOWN = "?"
 SIGNS = {"passed": "✓", "failed": "fails"}
 
@@ -43,14 +46,21 @@ class group_heading(nodes.Part, nodes.TextElement):
 
 
 class FaultMatrix(SphinxDirective):
-    """The directive: no arguments, no content."""
+    """The directive: a line for each table, ``folder: caption``.
+
+    A table is about the programs whose listings are in chapters below its
+    folder. Without lines there is one, about all.
+    """
+
+    has_content = True
 
     def run(self) -> list[nodes.Node]:
         """Return the place."""
         if kept_results.FILE.exists():
             self.env.note_dependency(kept_results.FILE)
         self.env.metadata[self.env.docname][sources_of_tests.LINKED] = "yes"
-        return [fault_matrix()]
+        parts = [line.split(": ", 1) for line in self.content]
+        return [fault_matrix(parts=parts or [["", ""]])]
 
 
 class FillFaultMatrix(SphinxPostTransform):
@@ -65,20 +75,38 @@ class FillFaultMatrix(SphinxPostTransform):
             place.replace_self(
                 [
                     bullet_list(map(paragraph, shown.sources)),
-                    *self.matrix(shown.results),
+                    *self.matrix(shown.results, place["parts"]),
                     *exceptions(shown.results),
                 ]
                 if any(map(is_known, shown.results))
                 else paragraph(NOTHING)
             )
 
-    def matrix(self, results: list[Result]) -> Iterable[nodes.Node]:
-        """Return the matrix, in the form that suits the builder."""
+    def matrix(
+        self, results: list[Result], parts: list[list[str]]
+    ) -> Iterator[nodes.Node]:
+        """Yield the matrix, in the form that suits the builder."""
         builder = self.env._app.builder  # as Sphinx's own transforms ask
         if not sources_of_tests.are_written(builder):
-            return lists(groups_of(results))
+            yield from lists(groups_of(results))
+            return
         uri = sources_of_tests.uris(builder, self.env.docname, results)
-        return [table(groups_of(results), uri)]
+        folders = tuple(folder for folder, _ in parts)
+        for program in sorted({each["program"] for each in results}):
+            if not self.chapter_of(program).startswith(folders):
+                logger.warning("no table has %s", program)
+        for folder, caption in parts:
+            of_part = [
+                each
+                for each in results
+                if self.chapter_of(each["program"]).startswith(folder)
+            ]
+            yield table(groups_of(of_part), uri, caption)
+
+    def chapter_of(self, program: str) -> str:
+        """Return the name of the page that has the program's listing."""
+        labels = self.env.domains.standard_domain.anonlabels
+        return labels.get(f"listing-of-{program}", ("", ""))[0]
 
 
 NOTHING = (
@@ -151,11 +179,14 @@ def bullet_list(items: Iterable[nodes.Node]) -> nodes.bullet_list:
     return nodes.bullet_list("", *(nodes.list_item("", i) for i in items))
 
 
-def table(groups: Groups, uri: Callable[[Result], str]) -> nodes.table:
+def table(
+    groups: Groups, uri: Callable[[Result], str], caption: str
+) -> nodes.table:
     """Return a table: a row for each fault, a column for each program.
 
     :param groups: the rows
     :param uri: returns where the test of a result can be read
+    :param caption: what stands above it, or nothing
     """
     programs = programs_of(groups)
     width = 1 + len(programs)
@@ -168,7 +199,15 @@ def table(groups: Groups, uri: Callable[[Result], str]) -> nodes.table:
             cells = [cell(row.get(program), uri) for program in programs]
             bodies[-1] += table_row([entry(fault), *cells])
     content = nodes.tgroup("", *columns, head, *bodies, cols=width)
-    return nodes.table("", content, classes=["fault-matrix"])
+    if not caption:
+        return nodes.table("", content, classes=["fault-matrix"])
+    return nodes.table(
+        "",
+        nodes.title("", caption),
+        content,
+        classes=["fault-matrix"],
+        ids=[nodes.make_id(caption)],
+    )
 
 
 def table_row(entries: Iterable[nodes.Node]) -> nodes.row:
