@@ -17,6 +17,7 @@ from tests.harness.keep_results import KeepResults, add_option  # noqa: E402
 from tests.harness.process_states import STORIES  # noqa: E402
 from tests.harness.results_plugin import Results  # noqa: E402
 from tests.harness.running import Status, in_words  # noqa: E402
+from tests.harness.small_process import start_server  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -66,6 +67,12 @@ def no_colours() -> Iterator[None]:
         patch.delenv("FORCE_COLOR", raising=False)
         patch.setenv("NO_COLOR", "1")
         yield
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> None:
+    """Start what `in_small_process` needs, before directories change."""
+    start_server()
 
 
 def pytest_runtest_setup() -> None:

@@ -42,6 +42,7 @@ from tests.harness.signal_injection.inject import (
     reach_checkpoints,
 )
 from tests.harness.signal_injection.scenarios import BASELINE, Fault
+from tests.harness.small_process import in_small_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -66,7 +67,7 @@ OF_CHILD = r"\w+: child: .*\n|(?:Traceback| |\w+Error: ).*\n"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(240),
-    pytest.mark.usefixtures("empty_directory"),
+    pytest.mark.usefixtures("fork_server", "empty_directory"),
 ]
 
 
@@ -77,13 +78,12 @@ pytestmark = [
 def test_dies_of_a_signal_at_every_line(
     program: str, numbers: tuple[int, ...]
 ) -> None:
-    reached = reach_checkpoints(program, child=False)
-    report(
-        wrong_effects(program, reached),
-        failures_of(program, injections_at(reached, numbers)),
+    faults, lines = in_small_process(
+        faults_of_signals, program, numbers, child=False
     )
+    report(faults)
     if program not in FORKING:
-        report(lines_not_reached(program, reached))
+        report(lines_not_reached(program, lines))
 
 
 @pytest.mark.fault(
@@ -91,14 +91,10 @@ def test_dies_of_a_signal_at_every_line(
 )
 @pytest.mark.parametrize("program", FORKING)
 def test_dies_of_a_signal_at_every_line_of_a_child(program: str) -> None:
-    reached = reach_checkpoints(program, child=True)
-    report(
-        wrong_effects(program, reached),
-        failures_of(program, injections_at(reached, STOPPING)),
-        lines_not_reached(
-            program, reached + reach_checkpoints(program, child=False)
-        ),
+    faults, lines = in_small_process(
+        faults_of_signals, program, STOPPING, child=True
     )
+    report(faults, lines_not_reached(program, lines))
 
 
 @pytest.mark.fault(
@@ -106,7 +102,7 @@ def test_dies_of_a_signal_at_every_line_of_a_child(program: str) -> None:
 )
 @pytest.mark.parametrize("program", FORKING)
 def test_reports_a_child_killed_at_any_line(program: str) -> None:
-    report(failures_of(program, kills_at(program, child=True)))
+    report(in_small_process(faults_of_kills, program, child=True))
 
 
 @pytest.mark.fault(
@@ -116,7 +112,29 @@ def test_reports_a_child_killed_at_any_line(program: str) -> None:
 def test_children_end_when_the_parent_is_killed_at_any_line(
     program: str,
 ) -> None:
-    report(failures_of(program, kills_at(program, child=False)))
+    report(in_small_process(faults_of_kills, program, child=False))
+
+
+def faults_of_signals(
+    program: str, numbers: tuple[int, ...], *, child: bool
+) -> tuple[list[str], set[int]]:
+    """Send each signal at each line, and at a child's lines if *child*.
+
+    :returns: the first faults in what came of it, and the lines
+    """
+    reached = reach_checkpoints(program, child=child)
+    faults = first_of(
+        wrong_effects(program, reached),
+        failures_of(program, injections_at(reached, numbers)),
+    )
+    if child:
+        reached += reach_checkpoints(program, child=False)
+    return faults, {arrivals[0].checkpoint.lines[0] for arrivals in reached}
+
+
+def faults_of_kills(program: str, *, child: bool) -> list[str]:
+    """Kill at each line; return the first faults in what came of it."""
+    return first_of(failures_of(program, kills_at(program, child=child)))
 
 
 def injections_at(
@@ -377,8 +395,8 @@ def first_statement(program: str) -> range:
     return range(first.lineno, (first.end_lineno or first.lineno) + 1)
 
 
-def lines_not_reached(program: str, reached: list[Arrivals]) -> Iterator[str]:
-    """Yield the lines of a program's functions that no run came to."""
+def lines_not_reached(program: str, reached: set[int]) -> Iterator[str]:
+    """Yield the lines of a program's functions that are not among these."""
     lines: set[int] = set()
     codes = [compile(source(program), program, "exec")]
     for code in codes:
@@ -391,7 +409,7 @@ def lines_not_reached(program: str, reached: list[Arrivals]) -> Iterator[str]:
         if code.co_flags & inspect.CO_OPTIMIZED:  # of a function
             lines |= {line for *_, line in code.co_lines() if line}
             lines -= {code.co_firstlineno}
-    for line in sorted(lines - {a[0].checkpoint.lines[0] for a in reached}):
+    for line in sorted(lines - reached):
         text = source_line(FILES[program], line)
         if not any(part in text for part in not_reached(program)):
             yield (
@@ -410,9 +428,14 @@ def not_reached(program: str) -> tuple[str, ...]:
     return parts
 
 
-def report(*faults: Iterator[str]) -> None:
+def first_of(*faults: Iterable[str]) -> list[str]:
+    """Return as many faults as a message shows."""
+    return list(itertools.islice(itertools.chain(*faults), MOST))
+
+
+def report(*faults: Iterable[str]) -> None:
     """Fail, with the first faults."""
-    if first := list(itertools.islice(itertools.chain(*faults), MOST)):
+    if first := first_of(*faults):
         pytest.fail("\n\n".join(first), pytrace=False)
 
 

@@ -45,6 +45,7 @@ def programs_named(*endings: str, start: str = "") -> list[str]:
     return [p for p in PROGRAMS if p.startswith(start) and p.endswith(endings)]
 
 
+@functools.cache
 def source(program: str) -> str:
     return FILES[program].read_text("utf-8")
 
@@ -59,12 +60,18 @@ def calls_of(program: str) -> frozenset[str]:
     )
 
 
+@functools.cache
+def names_called_by(program: str) -> frozenset[str]:
+    """Return the same without the objects: "print", "fork", "bind"."""
+    return frozenset(call.split(".")[-1] for call in calls_of(program))
+
+
 def programs_calling(*names: str) -> list[str]:
     """Return the programs that make one of these calls, on any object."""
     return [
         p
         for p in PROGRAMS
-        if any(call.split(".")[-1] in names for call in calls_of(p))
+        if not names_called_by(p).isdisjoint(names)
     ]
 
 
@@ -82,10 +89,12 @@ def handles_signals(program: str) -> bool:
     text = source(program)
     found = blocks_signals(program) or ".add_signal_handler(" in text
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Call) and len(node.args) == 2:
-            called, number, handler = map(ast.unparse, (node.func, *node.args))
-            if called == "signal.signal" and number not in others:
-                found |= handler not in default
+        match node:
+            case ast.Call(ast.Attribute(attr="signal"), [number, handler]):
+                found |= (
+                    ast.unparse(number) not in others
+                    and ast.unparse(handler) not in default
+                )
     return found
 
 
@@ -110,7 +119,7 @@ FEW_AT_ONCE = [
     if re.search(r"^CHILDREN = \d\b", source(p), re.MULTILINE)
 ]
 FRAMED = [p for p in ECHO_SERVERS if "class Reader" in source(p)]
-SELECTING = [p for p in SERVERS if p in programs_calling("DefaultSelector")]
+SELECTING = [p for p in programs_calling("DefaultSelector") if p in SERVERS]
 COMPUTING = [p for p in PROGRAMS if "os.O_ASYNC" in source(p)]
 SENDERS = [p for p in CALLING_CONNECT if p not in CALLING_BIND]
 MAKING_FILES = [p for p in SERVERS if "socket.AF_UNIX" in source(p)]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[2] / "docs"
 NO_PAGES = ("_build", "_ext", "reference/api")
-MARKDOWN = MarkdownIt()
+MARKDOWN = MarkdownIt().disable("inline")  # what is in a line is no block
 for plugin in colon_fence_plugin, deflist_plugin, fieldlist_plugin:
     MARKDOWN.use(plugin)
 

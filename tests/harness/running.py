@@ -47,10 +47,18 @@ SPIN = 1.0  # seconds of processor time: no orphan has so much to do
 # What a shell starts programs with, though pytest or nohup changed it for us.
 DEADLY = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM)
 
-# A grandchild without a parent becomes our child: so we learn of it.
-if sys.platform == "linux":
-    PR_SET_CHILD_SUBREAPER = 36
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+# Known from the first: or each program that looks up a host would import it.
+importlib.import_module("encodings.idna")
+
+
+def adopt_orphans() -> None:
+    """Make a grandchild without a parent our child: so we learn of it."""
+    if sys.platform == "linux":
+        pr_set_child_subreaper = 36
+        ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
+
+
+adopt_orphans()
 
 
 def run_file(program: str, *arguments: str) -> None:
