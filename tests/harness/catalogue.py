@@ -45,7 +45,6 @@ def programs_named(*endings: str, start: str = "") -> list[str]:
     return [p for p in PROGRAMS if p.startswith(start) and p.endswith(endings)]
 
 
-@functools.cache
 def source(program: str) -> str:
     return FILES[program].read_text("utf-8")
 
@@ -68,11 +67,7 @@ def names_called_by(program: str) -> frozenset[str]:
 
 def programs_calling(*names: str) -> list[str]:
     """Return the programs that make one of these calls, on any object."""
-    return [
-        p
-        for p in PROGRAMS
-        if not names_called_by(p).isdisjoint(names)
-    ]
+    return [p for p in PROGRAMS if not names_called_by(p).isdisjoint(names)]
 
 
 def blocks_signals(program: str) -> bool:
