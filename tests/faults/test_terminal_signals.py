@@ -36,6 +36,7 @@ from tests.harness.running import (
     Status,
     abbreviated,
     main_of,
+    short_waits,
     wait_until_blocked,
 )
 
@@ -185,7 +186,7 @@ def test_no_other_program_waits_for_input(program: str) -> None:
 
     def start() -> None:
         os.dup2(inlet, 0)  # where nothing ever comes
-        main_of(program, *own_arguments(program))()
+        main_of(program, *own_arguments(program), **short_waits(program))()
 
     with RunningProgram(start, name=program) as running:
         assert running.finish().status == 0

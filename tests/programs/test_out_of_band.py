@@ -8,13 +8,12 @@ from typing import NoReturn
 import pytest
 
 from ipc_examples.out_of_band import receive_from_child
-from tests.harness.running import (
-    RunningProgram,
-    act_in_child,
-    error_line,
-    kill_self,
-    outliving_child,
+from tests.harness.idle_children import (
+    connect_only,
+    reports_of_mistake,
+    tell_and_set,
 )
+from tests.harness.running import RunningProgram, error_line, kill_self
 
 NAME = "out_of_band"
 CONSTANTS = {"MESSAGE": b"print all pages", "URGENT": b"!", "TIMEOUT": 10.0}
@@ -34,11 +33,6 @@ def test_leaves_the_signals_handler_as_it_was() -> None:
 
     with RunningProgram(receive) as running:
         assert running.finish() == (0, f"{LINES}\n", "")
-
-
-def connect_only(listener: socket.socket, *_: bytes) -> NoReturn:
-    with socket.create_connection(listener.getsockname()):
-        os._exit(0)
 
 
 def send_and_die(
@@ -76,20 +70,13 @@ def test_reports_a_child_that_fails(
 
 def test_waits_for_a_child_and_its_byte_for_a_while() -> None:
     """Both times are limited: the one of accept(), the one of select()."""
-    stderr: list[object] = []
-    settimeout = socket.socket.settimeout
 
-    def tell_and_set(listener: socket.socket, seconds: float) -> None:
-        print(f"accept: {seconds} s", flush=True)
-        settimeout(listener, seconds)
-
-    def tell_and_wait(*arguments: object) -> object:
+    def tell_the_limit(*arguments: object) -> None:
         print(f"select: {arguments[-1]} s", flush=True)
-        return stderr
 
     replace = {
         "socket.socket.settimeout": tell_and_set,
-        "select.select": tell_and_wait,
+        "select.select": tell_the_limit,
         "send_and_exit": connect_only,
     }
     with RunningProgram(NAME, replace=replace) as running:
@@ -102,12 +89,6 @@ def test_reports_a_childs_mistake() -> None:
     def misname_recv() -> None:
         socket.socket.recv = None  # type: ignore[assignment,method-assign]
 
-    # Or an impatient parent could end before the child has come so far.
-    fork = outliving_child(act_in_child(misname_recv))
-    replace = {"os.fork": fork, "TIMEOUT": 0.05}
-    with RunningProgram(NAME, replace=replace) as running:
-        status, out, err = running.finish()
-    assert (status, out) == (1, "")
-    child, parent = err.splitlines()
+    child, parent = reports_of_mistake(NAME, misname_recv)
     assert child.startswith(f"{NAME}: child: TypeError(")
     assert parent == f"{NAME}: [Errno 22] Invalid argument"

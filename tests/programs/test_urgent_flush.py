@@ -14,13 +14,16 @@ from ipc_examples.urgent_flush import (
     discard_to_mark,
     receive_from_child,
 )
+from tests.harness.idle_children import (
+    connect_only,
+    reports_of_mistake,
+    tell_and_set,
+)
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
-    act_in_child,
     error_line,
     kill_self,
-    outliving_child,
 )
 
 if TYPE_CHECKING:
@@ -135,11 +138,6 @@ def test_fails_if_there_is_no_mark(
         discard_to_mark(receiver)
 
 
-def connect_only(listener: socket.socket, *_: bytes) -> NoReturn:
-    with socket.create_connection(listener.getsockname()):
-        os._exit(0)
-
-
 def send_and_die(
     listener: socket.socket, before: bytes, urgent: bytes, after: bytes
 ) -> NoReturn:
@@ -182,12 +180,6 @@ class ToldPoll:
 
 def test_waits_for_a_child_and_its_byte_for_a_while() -> None:
     """Both times are limited: the one of accept(), the one of poll()."""
-    settimeout = socket.socket.settimeout
-
-    def tell_and_set(listener: socket.socket, seconds: float) -> None:
-        print(f"accept: {seconds} s", flush=True)
-        settimeout(listener, seconds)
-
     replace = {
         "socket.socket.settimeout": tell_and_set,
         "select.poll": ToldPoll,
@@ -204,11 +196,6 @@ def test_reports_a_childs_mistake() -> None:
     def misname_sendall() -> None:
         socket.socket.sendall = None  # type: ignore[assignment,method-assign]
 
-    fork = outliving_child(act_in_child(misname_sendall))
-    replace = {"os.fork": fork, "TIMEOUT": 0.05}
-    with RunningProgram(NAME, replace=replace) as running:
-        status, out, err = running.finish()
-    assert (status, out) == (1, "")
-    child, parent = err.splitlines()
+    child, parent = reports_of_mistake(NAME, misname_sendall)
     assert child.startswith(f"{NAME}: child: TypeError(")
     assert parent == f"{NAME}: no urgent byte came"
