@@ -32,9 +32,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-PATIENCE = 1.0  # seconds to wait without any help
-LIMIT = 500  # milliseconds without an acknowledgement
-INTERVAL = 0.5  # seconds between two beats
+PATIENCE = 0.5  # seconds to wait without any help
+LIMIT = 200  # milliseconds without an acknowledgement
+INTERVAL = 0.3  # seconds between two beats
 BEATS = 3  # in a row without an answer
 SO_ATTACH_FILTER = 26  # Linux: asm-generic/socket.h; Python has no name
 DROP = struct.pack("HBBI", 0x06, 0, 0, 0)  # BPF: return, take 0 bytes

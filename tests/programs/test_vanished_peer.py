@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 NAME = "vanished_peer"
 CONSTANTS = {
-    "PATIENCE": 1.0,
-    "LIMIT": 500,
-    "INTERVAL": 0.5,
+    "PATIENCE": 0.5,
+    "LIMIT": 200,
+    "INTERVAL": 0.3,
     "BEATS": 3,
     "SO_ATTACH_FILTER": 26,
     "DROP": struct.pack("HBBI", 6, 0, 0, 0),
