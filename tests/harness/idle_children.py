@@ -25,7 +25,7 @@ def connect_only(listener: socket.socket, *_: bytes) -> NoReturn:
 
 
 def tell_and_set(listener: socket.socket, seconds: float) -> None:
-    """Say how long the parent waits for its child; for `settimeout`."""
+    """Print the limit of a wait for the child, and set it."""
     print(f"accept: {seconds} s", flush=True)
     settimeout(listener, seconds)
 
