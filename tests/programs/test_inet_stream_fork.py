@@ -14,6 +14,15 @@ import pytest
 
 from ipc_examples import inet_stream_fork
 from tests.harness.fault_groups import FaultGroup
+from tests.harness.forking_servers import (
+    MUCH,
+    assert_calls_share_the_time,
+    assert_echoed,
+    children_of,
+    failing_once,
+    quiet,
+    room_for_descriptors,
+)
 from tests.harness.obstacles import RESET
 from tests.harness.peers import client_of
 from tests.harness.running import (
@@ -25,13 +34,12 @@ from tests.harness.running import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 NAME = "inet_stream_fork"
 CONSTANTS = {"CHILDREN": 256, "LONGEST": 60.0, "RETRY_DELAY": 1.0}
 ENDED = f"{NAME}: a child ended with status "
 IDLE = 300  # clients, each of whom costs a fork
-MUCH = 50_000_000  # bytes: more than a connection holds
 
 
 @contextlib.contextmanager
@@ -48,17 +56,6 @@ def serving(**replace: object) -> Iterator[tuple[RunningProgram, str]]:
 def assert_serves(first: str) -> None:
     with client_of(NAME, first) as client:
         assert_echoed(client, b"last")
-
-
-def assert_echoed(client: socket.socket, data: bytes) -> None:
-    client.sendall(data)
-    assert client.recv(len(data), socket.MSG_WAITALL) == data
-
-
-def children_of(pid: int) -> list[int]:
-    """Return the process ids of children that have not been waited for."""
-    with open(f"/proc/{pid}/task/{pid}/children") as children:
-        return [int(child) for child in children.read().split()]
 
 
 def wait_until_childless(pid: int) -> None:
@@ -202,24 +199,7 @@ class TestLimits:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Or a client could have its time twice."""
-        limits = []
-
-        class SlowClient(socket.socket):
-            def settimeout(self, value: float | None) -> None:
-                limits.append(value)
-
-            def recv(self, *_: object) -> bytes:
-                now[0] += 0.75 * inet_stream_fork.LONGEST
-                return b"x"
-
-            def sendall(self, *_: object) -> None:
-                pass
-
-        now = [0.0]
-        monkeypatch.setattr("time.monotonic", lambda: now[0])
-        inet_stream_fork.echo(SlowClient())
-        most = inet_stream_fork.LONGEST
-        assert limits == [most, most / 4, most / 4, 0.001]
+        assert_calls_share_the_time(inet_stream_fork, monkeypatch)
 
     @pytest.mark.fault(
         FaultGroup.STREAM_PEERS, "a peer that never reads, for ever"
@@ -237,39 +217,29 @@ class TestLimits:
     @pytest.mark.fault(FaultGroup.STREAM_PEERS, "300 idle clients")
     def test_idle_clients_are_served_in_turn(self) -> None:
         """At most CHILDREN of them at a time; the others wait."""
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if 0 <= hard < 2 * IDLE:
-            pytest.skip(f"this process may have {hard} descriptors only")
-        resource.setrlimit(resource.RLIMIT_NOFILE, (2 * IDLE, hard))
-        try:
-            with (
-                RunningProgram(
-                    NAME,
-                    replace={
-                        "CHILDREN": 20,
-                        "LONGEST": 0.01,
-                        "complain": quiet,
-                    },
-                ) as running,
-                contextlib.ExitStack() as stack,
-            ):
-                first = running.line()
-                most = 0
-                for _ in range(IDLE):
-                    stack.enter_context(client_of(NAME, first))
-                    most = max(most, len(children_of(running.pid)))
-                assert 0 < most <= 20
-                with client_of(NAME, first) as client:
-                    client.sendall(b"x")
-                    assert client.recv(1) == b"x"
-                wait_until_childless(running.pid)
-                assert running.interrupt() == (-signal.SIGINT, "", "")
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def quiet(_: object) -> None:
-    """Say nothing."""
+        with (
+            room_for_descriptors(2 * IDLE),
+            RunningProgram(
+                NAME,
+                replace={
+                    "CHILDREN": 20,
+                    "LONGEST": 0.01,
+                    "complain": quiet,
+                },
+            ) as running,
+            contextlib.ExitStack() as stack,
+        ):
+            first = running.line()
+            most = 0
+            for _ in range(IDLE):
+                stack.enter_context(client_of(NAME, first))
+                most = max(most, len(children_of(running.pid)))
+            assert 0 < most <= 20
+            with client_of(NAME, first) as client:
+                client.sendall(b"x")
+                assert client.recv(1) == b"x"
+            wait_until_childless(running.pid)
+            assert running.interrupt() == (-signal.SIGINT, "", "")
 
 
 class TestMisfortunes:
@@ -280,7 +250,7 @@ class TestMisfortunes:
         with RunningProgram(
             NAME,
             replace={
-                "os.fork": failing_once(os.fork, errno.EAGAIN),
+                "os.fork": failing_once(os.fork),
                 "RETRY_DELAY": 0.01,
                 "CHILDREN": 1,
             },
@@ -347,17 +317,3 @@ class TestMisfortunes:
             ended = running.finish()
         stderr = rf"{NAME}: 127\.0\.0\.1: .*Too many open files.*\n"
         assert_exit_report(ended, stderr, out="")
-
-
-def failing_once(
-    call: Callable[..., object], number: int
-) -> Callable[..., object]:
-    """Return *call*, but it fails the first time."""
-    due = [OSError(number, "it fails")]
-
-    def call_or_fail(*arguments: object) -> object:
-        if due:
-            raise due.pop()
-        return call(*arguments)
-
-    return call_or_fail

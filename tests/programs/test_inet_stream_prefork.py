@@ -17,6 +17,15 @@ import pytest
 from ipc_examples import inet_stream_prefork
 from tests.harness.catalogue import FILES
 from tests.harness.fault_groups import FaultGroup
+from tests.harness.forking_servers import (
+    MUCH,
+    assert_calls_share_the_time,
+    assert_echoed,
+    children_of,
+    failing_once,
+    quiet,
+    room_for_descriptors,
+)
 from tests.harness.obstacles import (
     RESET,
     no_free_descriptor,
@@ -67,7 +76,6 @@ NOT_REACHED = (
 )
 ENDED = f"{NAME}: a child ended with status "
 IDLE = 1000  # clients
-MUCH = 50_000_000  # bytes: more than a connection holds
 TERMINATED = (-signal.SIGTERM, "", "")
 
 pytestmark = pytest.mark.skipif(
@@ -91,16 +99,6 @@ def terminate(running: RunningProgram) -> tuple[object, ...]:
     wait_for_children(running, 1)
     running.signal(signal.SIGTERM)
     return running.finish()
-
-
-def assert_echoed(client: socket.socket, data: bytes) -> None:
-    client.sendall(data)
-    assert client.recv(len(data), socket.MSG_WAITALL) == data
-
-
-def children_of(pid: int) -> set[int]:
-    with open(f"/proc/{pid}/task/{pid}/children") as children:
-        return {int(child) for child in children.read().split()}
 
 
 def wait_for_children(running: RunningProgram, count: int) -> set[int]:
@@ -393,24 +391,7 @@ class TestLimits:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Or a client could have its time twice."""
-        limits = []
-
-        class SlowClient(socket.socket):
-            def settimeout(self, value: float | None) -> None:
-                limits.append(value)
-
-            def recv(self, *_: object) -> bytes:
-                now[0] += 0.75 * inet_stream_prefork.LONGEST
-                return b"x"
-
-            def sendall(self, *_: object) -> None:
-                pass
-
-        now = [0.0]
-        monkeypatch.setattr("time.monotonic", lambda: now[0])
-        inet_stream_prefork.echo(SlowClient())
-        most = inet_stream_prefork.LONGEST
-        assert limits == [most, most / 4, most / 4, 0.001]
+        assert_calls_share_the_time(inet_stream_prefork, monkeypatch)
 
     @pytest.mark.fault(
         FaultGroup.STREAM_PEERS, "a peer that never reads, for ever"
@@ -427,33 +408,23 @@ class TestLimits:
     @pytest.mark.slow
     @pytest.mark.fault(FaultGroup.STREAM_PEERS, "1,000 idle clients")
     def test_idle_clients_are_served_in_turn(self) -> None:
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if 0 <= hard < 2 * IDLE:
-            pytest.skip(f"this process may have {hard} descriptors only")
-        resource.setrlimit(resource.RLIMIT_NOFILE, (2 * IDLE, hard))
-        try:
-            with (
-                RunningProgram(
-                    NAME, replace={"LONGEST": 0.001, "complain": quiet}
-                ) as running,
-                contextlib.ExitStack() as stack,
-            ):
-                first = running.line()
-                for number in range(1, IDLE + 1):
-                    idle = stack.enter_context(client_of(NAME, first))
-                    if number % 100 == 0:  # or the queue would be full
-                        assert idle.recv(1) == b""
-                with client_of(NAME, first) as client:
-                    client.sendall(b"x")
-                    assert client.recv(1) == b"x"
-                assert len(children_of(running.pid)) == 4
-                assert terminate(running) == TERMINATED
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def quiet(_: object) -> None:
-    """Say nothing."""
+        with (
+            room_for_descriptors(2 * IDLE),
+            RunningProgram(
+                NAME, replace={"LONGEST": 0.001, "complain": quiet}
+            ) as running,
+            contextlib.ExitStack() as stack,
+        ):
+            first = running.line()
+            for number in range(1, IDLE + 1):
+                idle = stack.enter_context(client_of(NAME, first))
+                if number % 100 == 0:  # or the queue would be full
+                    assert idle.recv(1) == b""
+            with client_of(NAME, first) as client:
+                client.sendall(b"x")
+                assert client.recv(1) == b"x"
+            assert len(children_of(running.pid)) == 4
+            assert terminate(running) == TERMINATED
 
 
 class TestMisfortunes:
@@ -553,15 +524,3 @@ class TestMisfortunes:
             ended = running.finish()
         stderr = rf"{NAME}: {subject}: .*Too many open files.*\n"
         assert_exit_report(ended, stderr)
-
-
-def failing_once(call: Callable[..., object]) -> Callable[..., object]:
-    """Return *call*, but it fails the first time."""
-    due = [OSError(errno.EAGAIN, "it fails")]
-
-    def call_or_fail(*arguments: object) -> object:
-        if due:
-            raise due.pop()
-        return call(*arguments)
-
-    return call_or_fail

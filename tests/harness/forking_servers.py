@@ -1,0 +1,85 @@
+"""What tests of echo servers that fork need: clients, children, limits."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import resource
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+MUCH = 50_000_000  # bytes: more than a connection holds
+
+
+def assert_echoed(client: socket.socket, data: bytes) -> None:
+    """See that *client* gets back what it sends."""
+    client.sendall(data)
+    assert client.recv(len(data), socket.MSG_WAITALL) == data
+
+
+def children_of(pid: int) -> set[int]:
+    """Return the process ids of children that have not been waited for."""
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        return {int(child) for child in children.read().split()}
+
+
+def quiet(_: object) -> None:
+    """Say nothing, in place of a program's complain()."""
+
+
+def failing_once(call: Callable[..., object]) -> Callable[..., object]:
+    """Return *call*, but it fails the first time, as a fork without room."""
+    due = [OSError(errno.EAGAIN, "it fails")]
+
+    def call_or_fail(*arguments: object) -> object:
+        if due:
+            raise due.pop()
+        return call(*arguments)
+
+    return call_or_fail
+
+
+@contextlib.contextmanager
+def room_for_descriptors(count: int) -> Iterator[None]:
+    """Allow this process, and those that it forks, *count* descriptors."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= hard < count:
+        pytest.skip(f"this process may have {hard} descriptors only")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def assert_calls_share_the_time(
+    server: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """See that each call has what those before it have left of the time.
+
+    Each recv() takes three quarters of the time that a client may take.
+    """
+    limits: list[float | None] = []
+    now = [0.0]
+
+    class SlowClient(socket.socket):
+        def settimeout(self, value: float | None) -> None:
+            limits.append(value)
+
+        def recv(self, *_: object) -> bytes:
+            now[0] += 0.75 * server.LONGEST
+            return b"x"
+
+        def sendall(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    server.echo(SlowClient())
+    most = server.LONGEST
+    assert limits == [most, most / 4, most / 4, 0.001]
