@@ -49,11 +49,11 @@ def test_recording_is_what_happens_today(name: str) -> None:
         today = recorder.record(*RECORDED[name])
     except strace_log.Unrecordable as reason:
         pytest.skip(str(reason))
-    was, now = (pformat(comparable(it)) for it in (load(name), today))
-    if was != now:
+    was, now = comparable(load(name)), comparable(today)
+    if was != now:  # equal sets may be written in another order
         changed = difflib.unified_diff(
-            was.splitlines(),
-            now.splitlines(),
+            pformat(was).splitlines(),
+            pformat(now).splitlines(),
             "recorded",
             "today",
             lineterm="",
