@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ipcdocs.transcript.syntax import Transcript
 
 DEADLINE = 10.0
-BUSY_TIMEOUT = 1.0  # with a program that works on, before a signal is sent
+BUSY_TIMEOUT = 1.0  # with a program that works on, before a key or a command
 MARK = "# end"
 PROMPT = "$ "
 ROOT = Path(__file__).parents[2]
@@ -176,11 +176,8 @@ class Terminal:
         never does. The echo comes after the signal, and so perhaps after
         output of the program. Then a new line may begin, or not.
         """
-        limit = time.monotonic() + BUSY_TIMEOUT
-        while (
-            key in SIGNALS and is_busy(self.pid) and time.monotonic() < limit
-        ):
-            os.sched_yield()
+        if key in SIGNALS:
+            self.wait_while_busy()
         self.shell.sendcontrol(key[1])
         if key in SIGNALS:
             limit = time.monotonic() + self.deadline
@@ -189,6 +186,12 @@ class Terminal:
             abbreviated = self.unread.replace(key, "", 1)
             self.unread, self.signalled = "", True
             self._show(abbreviated)
+
+    def wait_while_busy(self) -> None:
+        """Wait until each process here waits for something, but not long."""
+        limit = time.monotonic() + BUSY_TIMEOUT
+        while is_busy(self.pid) and time.monotonic() < limit:
+            os.sched_yield()
 
     def expect_prompt(self) -> None:
         """Wait for the prompt, unless it is there already."""
@@ -349,8 +352,15 @@ class TranscriptRun:
                 self.terminals[name].expect_rest()
 
     def step(self, terminal: Terminal, line: Line) -> None:
-        """Do or expect what one line shows."""
+        """Do or expect what one line shows.
+
+        A reader comes to the next command when the programs in the other
+        terminals wait: so who waits for whom is no matter of chance.
+        """
         if line.kind is Kind.COMMAND:
+            for other in self.terminals.values():
+                if other is not terminal:
+                    other.wait_while_busy()
             terminal.type(self.transcript.substitute(line.text, self.values))
         elif line.kind is Kind.KEY:
             terminal.press(line.text)
