@@ -6,7 +6,8 @@ Run it; end it by SIGTERM, or at once by ^C::
     python framed_echo.py [HOST]
 
 HOST is an address of this machine, the loopback unless you say otherwise. Of a
-name, the first address is taken, and no other if that one cannot be had.
+name, the first address is taken, and no other if that one cannot be had. See
+:manpage:`recv(2)`, :manpage:`send(2)` and :manpage:`shutdown(2)`.
 
 .. testcode::
 
@@ -33,8 +34,7 @@ from asyncio import StreamReader, StreamWriter, Timeout
 from collections.abc import Iterator
 from contextlib import suppress
 
-HEADER = 4  # bytes in front of a message: its length, in network order
-LARGEST = 65536  # bytes in a message
+HEADER, LARGEST = 4, 65536  # bytes: a length, in network order; a message
 CLIENTS = 500  # at once; for one more, the most idle one is cut off
 PATIENCE = 30.0  # seconds for a client's next message, whole, and its echo
 GRACE = 3.0  # seconds to take what is owed, for a client that has to go
@@ -65,19 +65,15 @@ class Reader:
             length = int.from_bytes(self.pending[:HEADER], "big")
             if length > LARGEST:
                 raise ValueError(f"{length} bytes are more than {LARGEST}")
-            end = HEADER + length
-            if len(self.pending) < end:
+            if len(self.pending) < HEADER + length:
                 return
-            message = bytes(self.pending[HEADER:end])
-            del self.pending[:end]
+            message = bytes(self.pending[HEADER : HEADER + length])
+            del self.pending[: HEADER + length]
             yield message
 
 
 async def talk(stream: StreamReader, writer: StreamWriter) -> None:
-    """Echo the messages of one client until it ends or has to go.
-
-    See :manpage:`recv(2)`, :manpage:`send(2)` and :manpage:`shutdown(2)`.
-    """
+    """Echo the messages of one client until it ends or has to go."""
     loop, reader = asyncio.get_running_loop(), Reader()
     writer.transport.set_write_buffer_limits(0)  # drain() waits for all
     try:
@@ -96,21 +92,18 @@ async def talk(stream: StreamReader, writer: StreamWriter) -> None:
     except (OSError, ValueError) as error:
         if limit in clients:  # else it was we who ended it
             complain(str(error) or "a client took too long")
-    with suppress(OSError):
-        async with asyncio.timeout(GRACE):
-            writer.write_eof()  # once what was written is sent
-            await writer.drain()
-            while await stream.read(4096):
-                pass  # a close with data unread would be a reset
-    writer.transport.abort()
-    clients.pop(limit, None)
+    finally:
+        with suppress(OSError):
+            async with asyncio.timeout(GRACE):
+                writer.write_eof()  # once what was written is sent
+                await writer.drain()
+                while await stream.read(4096):
+                    pass  # a close with data unread would be a reset
+        clients.pop(limit, writer).transport.abort()
 
 
 async def serve(listener: socket.socket) -> None:
-    """Serve until SIGTERM comes; finish what was begun, and die of it.
-
-    See :manpage:`accept(2)` and :manpage:`signal(7)`.
-    """
+    """Serve until SIGTERM comes; finish what was begun, and die of it."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.set_exception_handler(lambda _, said: complain(said["message"]))

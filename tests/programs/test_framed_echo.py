@@ -442,6 +442,29 @@ class TestRoom:
             idle.shutdown(socket.SHUT_WR)
             assert idle.recv(1) == b""
 
+    def test_who_fails_in_a_way_of_its_own_takes_no_room(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An exception that nobody foresaw is raised, and all is let go."""
+
+        def feed(_: Reader, __: bytes) -> list[bytes]:
+            raise RuntimeError("unforeseen")
+
+        async def serve_one() -> None:
+            stream, writer = await asyncio.open_connection(sock=end)
+            with pytest.raises(RuntimeError, match="unforeseen"):
+                await framed_echo.talk(stream, writer)
+            assert not framed_echo.clients
+            assert writer.is_closing()
+
+        monkeypatch.setattr(Reader, "feed", feed)
+        client, end = socket.socketpair()
+        with client:
+            client.sendall(b"one")
+            client.shutdown(socket.SHUT_WR)
+            asyncio.run(serve_one())
+            assert client.recv(1) == b""
+
     @pytest.mark.slow
     @fault(FaultGroup.STREAM_PEERS, "1000 idle peers")
     def test_idle_clients_shut_out_nobody(self) -> None:
