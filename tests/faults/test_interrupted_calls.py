@@ -87,6 +87,8 @@ CALLS = {
     "sendto": "sendto",
     "settimeout": "poll",
 }
+# They serve one peer after another until a signal ends them.
+ENDLESS = STREAM_SERVERS + ECHO_SERVERS + RELAYS + SUPERVISING
 
 every_program = pytest.mark.parametrize("program", PROGRAMS)
 
@@ -175,14 +177,8 @@ def play(
             go_on()
         if program in SENDERS:
             assert received_by(peer)
-        if program in RECEIVERS:
-            receive(program, running, hold or bool)
-        elif program in ECHO_SERVERS:
-            let_echo(program, running, hold or bool)
-        elif program in RELAYS:
-            let_pass(program, running, hold or bool)
-        elif program in SUPERVISING:
-            let_report(program, running, hold or bool)
+        if program in (*RECEIVERS, *ENDLESS):
+            serve_a_peer(program, running, hold or bool)
         return running.finish()
 
 
@@ -215,65 +211,43 @@ def fill_queue(peer: socket.socket, other: socket.socket) -> None:
     other.shutdown(socket.SHUT_WR)
 
 
-def receive(
+def serve_a_peer(
     program: str,
     running: RunningProgram,
     hold: Callable[[RunningProgram], object],
 ) -> None:
+    """Give a program that waits for a peer one; end it if it is ENDLESS."""
     first_line = running.line()
     hold(running)
-    with client_of(program, first_line) as client:
-        if program in STREAM_SERVERS:
-            hold(running)
-        client.sendall(b"one\0")
-        assert running.line() == "-->one"
+    if program in SUPERVISING:
+        assert report_of(program, first_line)
+    else:
+        with client_of(program, first_line) as client:
+            if program in STREAM_SERVERS + ECHO_SERVERS:
+                hold(running)
+            exchange(program, running, client)
     if program in STREAM_SERVERS:
         assert running.line() == "Ending connection"
+    if program in ENDLESS:
         running.signal(signal.SIGINT)
 
 
-def let_pass(
-    program: str,
-    running: RunningProgram,
-    hold: Callable[[RunningProgram], object],
+def exchange(
+    program: str, running: RunningProgram, client: socket.socket
 ) -> None:
-    first_line = running.line()
-    hold(running)
-    with client_of(program, first_line) as client:
+    if program in RECEIVERS:
+        client.sendall(b"one\0")
+        assert running.line() == "-->one"
+    elif program in RELAYS:
         client.send(b"one")
         assert running.line().startswith("request ")
-    running.signal(signal.SIGINT)
-
-
-def let_echo(
-    program: str,
-    running: RunningProgram,
-    hold: Callable[[RunningProgram], object],
-) -> None:
-    first_line = running.line()
-    hold(running)
-    with client_of(program, first_line) as client:
-        hold(running)
+    else:
         client.sendall(one := framed(program, b"one"))
         assert client.recv(100) == one
-    running.signal(signal.SIGINT)
-
-
-def let_report(
-    program: str,
-    running: RunningProgram,
-    hold: Callable[[RunningProgram], object],
-) -> None:
-    first_line = running.line()
-    hold(running)
-    assert report_of(program, first_line)
-    running.signal(signal.SIGINT)
 
 
 def assert_nothing_happened(program: str, ended: ExitReport) -> None:
-    servers = STREAM_SERVERS + ECHO_SERVERS + SUPERVISING
-    endless = program in servers + RELAYS
-    status = -signal.SIGINT if endless else 0
+    status = -signal.SIGINT if program in ENDLESS else 0
     assert (ended.status, ended.err) == (status, "")
 
 
