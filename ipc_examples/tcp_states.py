@@ -76,7 +76,7 @@ def follow() -> Iterator[tuple[str, str, str]]:
             yield "client shuts down", *settled(*ports)
             server.sendall(b"onward")
             yield "server sends", *settled(*ports)
-            client.recv(1024)  # or its close() would be a reset
+            client.recv(1024)  # only its own direction has ended
         yield "server closes", *settled(*ports)
     yield "client closes", *settled(*ports)
 
