@@ -22,7 +22,7 @@ The peer is a socket that drops whatever comes to it:
     no answer to 3 beats
 """
 
-import ctypes
+import array
 import itertools
 import signal
 import socket
@@ -155,8 +155,8 @@ def deafen(peer: socket.socket) -> None:
 
     See :manpage:`socket(7)`, ``SO_ATTACH_FILTER``.
     """
-    program = ctypes.create_string_buffer(DROP)
-    pointer = struct.pack("HP", 1, ctypes.addressof(program))
+    program = array.array("B", DROP)
+    pointer = struct.pack("HP", 1, program.buffer_info()[0])
     peer.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, pointer)
 
 

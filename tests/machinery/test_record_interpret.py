@@ -203,6 +203,16 @@ def test_a_pidfd_is_ready_when_its_process_has_ended() -> None:
     assert [found[cause].call for cause in wait.causes] == ["exit"]
 
 
+def test_a_pidfd_of_oneself_is_python_s_affair() -> None:
+    trace = PARENT.replace(
+        "4.0 exit_group",
+        "3.1 pidfd_open(10, 0) = 5<anon_inode:[pidfd]>\n"
+        "3.2 close(5<anon_inode:[pidfd]>) = 0\n6.0 exit_group",
+    )
+    found = steps(trace, CHILD.format(when="1.9"))
+    assert not [s for s in found if s.call == "pidfd_open" or s.fd == 5]
+
+
 @pytest.mark.parametrize(
     ("result", "made"),
     [("0", 1), ("-1 EINPROGRESS (Now)", 1), ("-1 ECONNREFUSED (No)", 0)],

@@ -307,13 +307,17 @@ class Interpreter:
         step.detail = name
         step.child = self.numbers.get(int(pid))
 
-    def on_pidfd_open(self, step: Step, call: Call) -> None:
+    def on_pidfd_open(self, step: Step, call: Call) -> bool:
+        pid = int(call.arguments.split(", ")[0])
+        if pid == self.traced[step.process].pid:
+            return False  # asyncio tries whether there are pidfds
         if call.result is not None and not step.error:
-            step.child = self.numbers.get(int(call.arguments.split(", ")[0]))
+            step.child = self.numbers.get(pid)
             end = (self.new("process"), 0)
             if step.child is not None:
                 self.watched_processes[end] = self.traced[step.child].pid
             self.open(step, call.result, end, call)
+        return True
 
     # Descriptors.
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: 0BSD
 """Broken: would wait for ever for a peer that is gone without a word."""
 
-import ctypes
+import array
 import socket
 import struct
 
@@ -13,8 +13,8 @@ with (
     socket.create_connection(listener.getsockname()) as client,
     listener.accept()[0] as peer,
 ):
-    program = ctypes.create_string_buffer(DROP)
-    pointer = struct.pack("HP", 1, ctypes.addressof(program))
+    program = array.array("B", DROP)
+    pointer = struct.pack("HP", 1, program.buffer_info()[0])
     peer.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, pointer)  # now deaf
     print("waiting", flush=True)
     try:
