@@ -23,6 +23,20 @@ def assert_echoed(client: socket.socket, data: bytes) -> None:
     assert client.recv(len(data), socket.MSG_WAITALL) == data
 
 
+def wait_until_served(
+    connect: Callable[[], contextlib.AbstractContextManager[socket.socket]],
+) -> None:
+    """Connect and ask until a server answers.
+
+    Its limit may be so short that it cuts off who has not asked yet.
+    """
+    answer = b""
+    while answer != b"x":
+        with contextlib.suppress(ConnectionError), connect() as client:
+            client.sendall(b"x")
+            answer = client.recv(1)
+
+
 def children_of(pid: int) -> set[int]:
     """Return the process ids of children that have not been waited for."""
     with open(f"/proc/{pid}/task/{pid}/children") as children:

@@ -22,6 +22,7 @@ from tests.harness.forking_servers import (
     failing_once,
     quiet,
     room_for_descriptors,
+    wait_until_served,
 )
 from tests.harness.obstacles import RESET
 from tests.harness.peers import client_of
@@ -235,9 +236,7 @@ class TestLimits:
                 stack.enter_context(client_of(NAME, first))
                 most = max(most, len(children_of(running.pid)))
             assert 0 < most <= 20
-            with client_of(NAME, first) as client:
-                client.sendall(b"x")
-                assert client.recv(1) == b"x"
+            wait_until_served(lambda: client_of(NAME, first))
             wait_until_childless(running.pid)
             assert running.interrupt() == (-signal.SIGINT, "", "")
 

@@ -25,6 +25,7 @@ from tests.harness.forking_servers import (
     failing_once,
     quiet,
     room_for_descriptors,
+    wait_until_served,
 )
 from tests.harness.obstacles import (
     RESET,
@@ -420,9 +421,7 @@ class TestLimits:
                 idle = stack.enter_context(client_of(NAME, first))
                 if number % 100 == 0:  # or the queue would be full
                     assert idle.recv(1) == b""
-            with client_of(NAME, first) as client:
-                client.sendall(b"x")
-                assert client.recv(1) == b"x"
+            wait_until_served(lambda: client_of(NAME, first))
             assert len(children_of(running.pid)) == 4
             assert terminate(running) == TERMINATED
 
