@@ -126,7 +126,7 @@ def faults_of_signals(
     reached = reach_checkpoints(program, child=child)
     faults = first_of(
         wrong_effects(program, reached),
-        failures_of(program, injections_at(reached, numbers)),
+        failures_of(program, injections_at(program, reached, numbers)),
     )
     if child:
         reached += reach_checkpoints(program, child=False)
@@ -139,15 +139,16 @@ def faults_of_kills(program: str, *, child: bool) -> list[str]:
 
 
 def injections_at(
-    reached: list[Arrivals], numbers: tuple[int, ...]
+    program: str, reached: list[Arrivals], numbers: tuple[int, ...]
 ) -> Injections:
     """Yield the arrivals at which to inject a signal, and the signal.
 
-    What nothing handles ends a process by itself, so once is enough; but ^C
-    comes to all processes of a program, so it comes at each line. What waits
-    or is handled comes at each line as well, and SIGTERM also when the line is
-    come to in another way.
+    What nothing handles ends a process by itself, so once is enough. But ^C
+    comes to all processes of a program: if it has several, or files to remove,
+    ^C comes at each line. What waits or is handled comes at each line as well,
+    and SIGTERM also when the line is come to in another way.
     """
+    may_leave_things = program in FORKING + MAKING_FILES + SUPERVISING
     seen = set()
     for arrivals in reached:
         checkpoint, _, effects, _ = arrivals[0]
@@ -156,7 +157,9 @@ def injections_at(
             case: tuple[object, ...] = number, effect, checkpoint.lines[0]
             if effect == Effect.RAISES:
                 continue
-            if effect == Effect.KILLS and number != INT:
+            if effect == Effect.KILLS and not (
+                number == INT and may_leave_things
+            ):
                 case = number, effect
             elif effect != Effect.KILLS and number == TERM:
                 case = number, effect, checkpoint
