@@ -106,6 +106,22 @@ class Prompt:
         self.goes_on = found == 1
         return str(self.python.before).replace("\r\n", "\n")
 
+    def leave(self) -> str:
+        """Type ^D, and return what comes before Python's end.
+
+        A second Python at the keyboard, a fork of the first, has at least one
+        prompt to show yet.
+
+        :raises TimeoutError: it does not end
+        """
+        self.python.sendeof()
+        try:
+            found = self.python.expect_exact([pexpect.EOF, PROMPT])
+        except pexpect.TIMEOUT:
+            raise TimeoutError(self.python.before) from None
+        another = "another Python's prompt\n" if found == 1 else ""
+        return str(self.python.before).strip() + another
+
 
 def differences(
     blocks: Iterable[Block], directory: str
@@ -114,6 +130,7 @@ def differences(
 
     :param directory: where the reader is
     """
+    line = 0
     with Prompt(directory) as prompt:
         for line, example in examples_of(blocks):
             try:
@@ -124,6 +141,12 @@ def differences(
                 return
             if not alike(example, came):
                 yield Difference(line, example.source, example.want, came)
+        try:
+            came = prompt.leave()
+        except TimeoutError as error:
+            came = f"TimeoutError: {error}\n"
+        if came:
+            yield Difference(line, "^D\n", "", came)
 
 
 def examples_of(

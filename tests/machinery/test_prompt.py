@@ -72,14 +72,12 @@ def test_the_reader_is_in_the_directory(tmp_path: Path) -> None:
 
 
 def test_two_pythons_at_one_keyboard_are_noticed(tmp_path: Path) -> None:
-    """doctest finds nothing wrong with it."""
+    """Whoever reads which line: one prompt is left when all is typed."""
     session = """\
         >>> import os
         >>> child = os.fork()
-        >>> if child == 0:
-        ...     os._exit(3)
-        >>> os.waitpid(child, 0)[1] >> 8
-        3
+        >>> child >= 0
+        True
     """
     assert typed(tmp_path, session)
 
