@@ -191,7 +191,7 @@ class Terminal:
         """Wait until each process here waits for something, but not long."""
         limit = time.monotonic() + BUSY_TIMEOUT
         while is_busy(self.pid) and time.monotonic() < limit:
-            os.sched_yield()
+            time.sleep(0.001)  # there is no event for it
 
     def expect_prompt(self) -> None:
         """Wait for the prompt, unless it is there already."""

@@ -42,7 +42,9 @@ if TYPE_CHECKING:
 NOBODY = 65534  # the user and group of that name
 STDIN = b"one\ntwo\nthree\n"  # for those who read it
 DEADLINE = 10.0  # seconds, each time something is waited for
-IDLE_TRIES = 4  # in each of which a process that spins is found to run
+IDLE_TRIES = 4  # in each of which a process that spins or polls would run
+QUIET = 0.03  # seconds: who polls does so more often
+POLL = 0.0005  # seconds between two looks at what is no event
 SPIN = 1.0  # seconds of processor time: no orphan has so much to do
 # What a shell starts programs with, though pytest or nohup changed it for us.
 DEADLY = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM)
@@ -236,10 +238,16 @@ class RunningProgram:
             save_coverage_of(self.pid, signal.SIGKILL)
         for stream in (self.out, self.err):
             stream.close()
-        # Somebody may be left, after a failed test.
+        # Somebody may be left, after a failed test; perhaps in another group.
+        children = [int(child) for child in children_of(self.pid).split()]
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self.reap()
+        for child in children:
+            with contextlib.suppress(ChildProcessError):  # it is not left
+                if not os.waitpid(child, os.WNOHANG)[0]:
+                    os.kill(child, signal.SIGKILL)
+                    os.waitpid(child, 0)
 
     def add_unread_output(self) -> None:
         """Add to the story what a test that fails has not looked at."""
@@ -607,7 +615,7 @@ def wait_until_blocked(pid: int) -> None:
                 f"process {pid} was to wait for something within "
                 f"{DEADLINE:g} s, but {STATES.get(state, state)}"
             )
-        os.sched_yield()
+        time.sleep(POLL)  # there is no event for it
 
 
 def status_if_ended(pid: int) -> Status | None:
@@ -636,8 +644,7 @@ def assert_idle(pid: int) -> None:
         if (status := status_if_ended(pid)) is not None:
             pytest.fail(f"process {pid} was to wait, but has ended: {status}")
         before, children = times_run(pid), children_of(pid)
-        for _ in range(5):  # each takes the system half a millisecond at least
-            os.waitpid(os.posix_spawnp("true", ["true"], os.environ), 0)
+        time.sleep(QUIET)
         if not (times := times_run(pid) - before):
             return
         tries += children_of(pid) == children

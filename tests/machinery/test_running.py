@@ -75,6 +75,19 @@ def test_a_child_left_behind_is_told() -> None:
         finish(fork_and_end)
 
 
+def test_a_child_in_a_group_of_its_own_is_killed_at_the_end() -> None:
+    def fork_and_wait() -> None:
+        if not os.fork():
+            os.setpgid(0, 0)
+            print(os.getpid(), flush=True)
+        signal.pause()
+
+    with RunningProgram(fork_and_wait) as program:
+        child = int(program.line())
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
 def until_it_has_ended(program: RunningProgram) -> None:
     os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
 
@@ -179,10 +192,11 @@ def test_a_line_that_does_not_come_is_told() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
-def test_a_busy_program_is_not_idle() -> None:
+@pytest.mark.parametrize("seconds", [0.0001, 0.01])
+def test_a_busy_program_is_not_idle(seconds: float) -> None:
     def nap() -> None:
         while True:
-            time.sleep(0.0001)
+            time.sleep(seconds)
 
     with (
         RunningProgram(nap) as program,

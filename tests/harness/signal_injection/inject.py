@@ -31,6 +31,7 @@ from tests.harness.catalogue import (
 from tests.harness.peers import client_of, framed, peer_of, send_to
 from tests.harness.process_states import STORIES, source_line
 from tests.harness.running import (
+    POLL,
     STDIN,
     ExitReport,
     RunningProgram,
@@ -270,7 +271,7 @@ def wait_for_children_of(server: RunningProgram) -> None:
             with open(path) as children:
                 if not children.read():
                     return
-            os.sched_yield()
+            time.sleep(POLL)
 
 
 def send_datagrams(relay: RunningProgram) -> None:
