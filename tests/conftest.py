@@ -51,7 +51,7 @@ def pytest_sessionstart() -> Generator[None]:
 
 def pytest_xdist_auto_num_workers() -> int:
     """Return the number of workers to start: most tests wait mostly."""
-    return 2 * (os.cpu_count() or 1)
+    return 3 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session", autouse=True)
