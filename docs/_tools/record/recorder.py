@@ -10,6 +10,7 @@ other. A picture, ``NAME.svg``, is drawn anew where there is one.
 
 from __future__ import annotations
 
+import functools
 import shlex
 import sys
 import tempfile
@@ -72,6 +73,7 @@ def record(page: str, block: markdown_blocks.Block) -> Recording:
     return interpreter.recording(block.text, PROGRAMS, samples)
 
 
+@functools.cache
 def recorded() -> dict[str, tuple[str, markdown_blocks.Block]]:
     """Return each transcript that is recorded, by the recording's name."""
     return {
