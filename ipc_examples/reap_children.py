@@ -23,7 +23,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from selectors import EVENT_READ, DefaultSelector
 from typing import NoReturn
 
@@ -61,14 +61,15 @@ def with_pidfds(pids: list[int]) -> None:
 
     See :manpage:`pidfd_open(2)`.
     """
-    with DefaultSelector() as selector:
+    with DefaultSelector() as selector, ExitStack() as pidfds:
         for pid in pids:
-            selector.register(os.pidfd_open(pid), EVENT_READ, pid)
+            pidfd = os.pidfd_open(pid)
+            pidfds.callback(os.close, pidfd)  # however this ends
+            selector.register(pidfd, EVENT_READ, pid)
         while selector.get_map():
             for key, _ in selector.select():
                 os.waitpid(key.data, 0)
                 selector.unregister(key.fd)
-                os.close(key.fd)
 
 
 def zombies_left(way: Callable[[list[int]], None], count: int) -> int:

@@ -139,6 +139,13 @@ def test_says_that_there_are_no_pidfds() -> None:
     assert_exit_report(ended, rf"{NAME}: module .* 'pidfd_open'\n")
 
 
+def test_closes_all_pidfds_if_one_cannot_be_opened() -> None:
+    before = os.listdir("/dev/fd")
+    with pytest.raises(OSError, match="Invalid argument"):
+        with_pidfds([os.getpid(), os.getpid(), -1])
+    assert os.listdir("/dev/fd") == before
+
+
 def test_leaves_children_of_others_alone_by_pidfds() -> None:
     def beside_another() -> None:
         if (other := os.fork()) == 0:
