@@ -61,12 +61,12 @@ def compute_until_told(message: bytes) -> list[str]:
     """
     told: list[str] = []
     before = signal.signal(signal.SIGIO, lambda *_: told.append("SIGIO"))
+    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGIO])
     try:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours, theirs:
             send_signals_for(ours)
-            child = os.fork()
-            if child == 0:
+            if (child := os.fork()) == 0:
                 send_and_exit(theirs, ours, message)
             theirs.close()
             try:
@@ -80,6 +80,7 @@ def compute_until_told(message: bytes) -> list[str]:
                 ours.close()  # which the child waits for
                 status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGIO, before)
     if status:
         raise ChildProcessError(f"the child ended with status {status}")
@@ -146,8 +147,7 @@ def main() -> None:
     """Print what is noticed, and how many signals come of some messages."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ^C ends both at once
     try:
-        for line in compute_until_told(MESSAGE):
-            print(line, flush=True)
+        print(*compute_until_told(MESSAGE), sep="\n", flush=True)
         for name in "SIGIO", "SIGRTMIN":
             signals = count_signals(name, MESSAGES)
             print(f"{MESSAGES} messages, {signals} {name}", flush=True)

@@ -44,6 +44,19 @@ def test_leaves_the_signals_handler_as_it_was() -> None:
         assert running.finish() == (0, f"{LINES}\n", "")
 
 
+def test_is_told_though_the_signal_was_blocked_at_start() -> None:
+    """As exec leaves it: the program unblocks it, and blocks it again."""
+
+    def receive() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})
+        print(compute_until_told(b"Half a league"))
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        assert blocked == {signal.SIGIO}
+
+    with RunningProgram(receive) as running:
+        assert running.finish() == (0, f"{LINES}\n", "")
+
+
 def test_leaves_the_blocked_signals_as_they_were() -> None:
     def count() -> None:
         blocked = {signal.SIGUSR1}
