@@ -5,9 +5,9 @@ Run it; in each round four clients at once ask each design, COUNT times::
 
     python server_rates.py [COUNT] [DESIGN]
 
-The figure is the median of the rounds. DESIGN is the name of the only one to
-measure. Put your own design into DESIGNS, or measure it alone. It is a
-function that serves the clients of a listener:
+The figure is the median of the rounds, the higher of two in the middle. DESIGN
+is the name of the only one to measure. Put your own design into DESIGNS, or
+measure it alone. It is a function that serves the clients of a listener:
 
 .. testcode::
 
@@ -102,6 +102,7 @@ def rate(design: Design, processes: int = 1, count: int = 1) -> float:
     finally:
         for server in servers:
             os.kill(server, signal.SIGTERM)  # it would serve for ever
+        for server in servers:
             os.waitpid(server, 0)
 
 

@@ -122,6 +122,14 @@ b                                  30
         assert running.finish() == (0, table, "")
 
 
+def test_prints_the_higher_of_two_rounds() -> None:
+    rates = iter((3.0, 1.0))
+    replace = {**one_design("prefork"), "rate": lambda *_: next(rates)}
+    with RunningProgram(NAME, "2", replace=replace) as running:
+        _, line = running.finish().out.splitlines()
+    assert line == f"prefork{3:30}"
+
+
 def test_a_rate_is_of_requests_that_were_timed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -187,6 +195,19 @@ def test_waits_for_each_of_its_servers(name: str) -> None:
     with RunningProgram(measure, name=NAME) as running:
         servers = AT_ONCE if name == "prefork" else 1
         assert running.finish() == (0, f"{servers}\n", "")
+
+
+def test_ends_all_servers_though_it_cannot_wait_for_them() -> None:
+    """As where SIGCHLD is ignored, perhaps from the start."""
+
+    def measure() -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        server_rates.TIMEOUT = 10 * DEADLINE
+        with pytest.raises(ChildProcessError):
+            rate(*DESIGNS["prefork"])
+
+    with RunningProgram(measure, name=NAME) as running:
+        assert running.finish() == (0, "", "")
 
 
 def test_a_process_each_leaves_no_zombies() -> None:
