@@ -6,7 +6,8 @@ Run it, then speak to it, say with ``nc 127.0.0.1 PORT``; end it by ^C::
     python inet_stream_fork.py [HOST]
 
 HOST is an address of this machine, the loopback unless you say otherwise.
-Another signal ends the server alone; children go on until their client ends.
+Another signal ends the server alone; children go on until their client ends
+or its time is up.
 
 .. testcode::
 
@@ -52,7 +53,7 @@ def serve(listener: socket.socket) -> NoReturn:
     def reap(_number: int, _frame: object) -> None:
         with contextlib.suppress(ChildProcessError):  # none is left
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                places.put(None)
+                places.put(None)  # for an adopted child, too
                 if status := os.waitstatus_to_exitcode(ended[1]):
                     complain(f"a child ended with status {status}")
 
@@ -111,10 +112,12 @@ def complain(what: object) -> None:
     """Write a line to standard error, if that can be had.
 
     What a peer brings about must not end the server, not even where the log
-    is full. A handler may interrupt a write by another: RuntimeError.
+    is full, or closed: sys.stderr is None then, and print() would take that
+    for standard output. A handler may interrupt a write by another:
+    RuntimeError.
     """
-    with contextlib.suppress(OSError, RuntimeError):
-        print(f"inet_stream_fork: {what}", file=sys.stderr)
+    with contextlib.suppress(OSError, AttributeError, RuntimeError):
+        sys.stderr.write(f"inet_stream_fork: {what}\n")
 
 
 def listener_at(host: str) -> socket.socket:

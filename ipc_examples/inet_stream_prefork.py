@@ -38,14 +38,15 @@ from typing import BinaryIO
 
 CHILDREN = 4  # and so many clients at once; others wait in the queue
 LONGEST = 20.0  # seconds that a client may take in all
-LAST_CALL = 1.0  # seconds that a child has for the queue when it has to end
+LAST_CALL = 1.0  # seconds that a child goes on accepting when it has to end
 RETRY_DELAY = 1.0  # seconds, after a child or a fork() that failed
 
 
 def serve(listener: socket.socket, lifeline: int) -> None:
     """Serve one client after another, until *lifeline* is at its end.
 
-    Then serve those who are in the queue, for LAST_CALL at most.
+    Then accept and serve those who are in the queue, for LAST_CALL; the last
+    of them has LONGEST all the same.
 
     :param listener: a non-blocking socket
     :param lifeline: a descriptor: the reading end of a pipe
@@ -87,10 +88,11 @@ def complain(what: object) -> None:
     """Write a line to standard error, if that can be had.
 
     What a peer brings about must not end the server, not even where the log
-    is full.
+    is full, or closed: sys.stderr is None then, and print() would take that
+    for standard output.
     """
-    with contextlib.suppress(OSError):
-        print(f"inet_stream_prefork: {what}", file=sys.stderr)
+    with contextlib.suppress(OSError, AttributeError):
+        sys.stderr.write(f"inet_stream_prefork: {what}\n")
 
 
 def supervise(listener: socket.socket) -> None:
