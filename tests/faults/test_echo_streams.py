@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import importlib
+import os
 import signal
 import socket
 import sys
@@ -16,8 +18,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness.catalogue import ECHO_SERVERS, FEW_AT_ONCE, FRAMED
+from tests.harness.catalogue import (
+    ECHO_SERVERS,
+    FEW_AT_ONCE,
+    FORKING_SERVERS,
+    FRAMED,
+)
 from tests.harness.fault_groups import FaultGroup
+from tests.harness.forking_servers import children_of, quiet
 from tests.harness.obstacles import (
     BACKLOG,
     FLOOD,
@@ -35,6 +43,7 @@ from tests.harness.running import (
     RunningProgram,
     assert_idle,
     kill_self,
+    main_of,
     wait_until_blocked,
 )
 
@@ -44,6 +53,7 @@ if TYPE_CHECKING:
 MUCH = 50_000_000  # bytes, more than a connection and a buffer hold
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 every_server = pytest.mark.parametrize("program", ECHO_SERVERS)
+every_forking_server = pytest.mark.parametrize("program", FORKING_SERVERS)
 SERVING_MANY = [p for p in ECHO_SERVERS if p not in FEW_AT_ONCE]
 serving_many = pytest.mark.parametrize("program", SERVING_MANY)
 fault = pytest.mark.fault
@@ -299,3 +309,114 @@ def test_waits_for_a_free_descriptor(program: str) -> None:
             assert_idle(running.pid)
         with client:
             assert_echoed(client, b"two")
+
+
+@contextlib.contextmanager
+def short_of_time(
+    program: str, **replace: object
+) -> Iterator[tuple[RunningProgram, socket.socket]]:
+    """Yield a server with another LONGEST, and its client; see it serve on."""
+    with RunningProgram(program, replace=replace) as running:
+        first = running.line()
+        with client_of(program, first) as client:
+            yield running, client
+        with client_of(program, first) as client:
+            assert_echoed(client, b"last")
+        assert running.interrupt() == (-signal.SIGINT, "", "")
+
+
+@fault(FaultGroup.STREAM_PEERS, "a peer that is silent")
+@every_forking_server
+def test_a_silent_client_is_cut_off(program: str) -> None:
+    with short_of_time(program, LONGEST=0.2) as (running, client):
+        assert client.recv(1) == b""
+        assert running.stderr_line() == f"{program}: timed out"
+
+
+@every_forking_server
+def test_a_slow_client_is_cut_off(program: str) -> None:
+    """However busy it keeps the connection; in a call, or between two."""
+    with (
+        short_of_time(program, LONGEST=0.2, complain=quiet) as (_, client),
+        contextlib.suppress(ConnectionError),
+    ):
+        while True:
+            client.sendall(b"x")
+            if not client.recv(1):
+                break
+
+
+@fault(FaultGroup.STREAM_PEERS, "a peer that never reads, for ever")
+@every_forking_server
+def test_a_client_that_never_reads_is_cut_off(program: str) -> None:
+    with short_of_time(program, LONGEST=0.5) as (running, client):
+        with pytest.raises(ConnectionError):
+            client.sendall(bytes(MUCH))
+        assert running.stderr_line().startswith(f"{program}: ")
+
+
+@every_forking_server
+def test_each_call_has_what_the_one_before_has_left(
+    program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a client could have its time twice.
+
+    Each recv() takes three quarters of the time that a client may take.
+    """
+    server = importlib.import_module(f"ipc_examples.{program}")
+    limits: list[float | None] = []
+    now = [0.0]
+
+    class SlowClient(socket.socket):
+        def settimeout(self, value: float | None) -> None:
+            limits.append(value)
+
+        def recv(self, *_: object) -> bytes:
+            now[0] += 0.75 * server.LONGEST
+            return b"x"
+
+        def sendall(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    server.echo(SlowClient())
+    most = server.LONGEST
+    assert limits == [most, most / 4, most / 4, 0.001]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc, /dev/full")
+@fault(
+    FaultGroup.STANDARD_STREAMS, "errors that cannot be written, in a server"
+)
+@pytest.mark.parametrize("state", ["closed", "no reader", "full"])
+@every_forking_server
+def test_goes_on_when_errors_cannot_be_written(
+    program: str, state: str
+) -> None:
+    def start() -> None:
+        # As at a terminal, so that all is seen that is printed.
+        sys.stdout = open(1, "w", 1, closefd=False)  # noqa: SIM115
+        reader, writer = os.pipe()
+        os.close(reader)
+        if state == "full":
+            writer = os.open("/dev/full", os.O_WRONLY)
+        os.dup2(writer, 2)
+        if state == "closed":
+            os.close(2)
+            sys.stderr = None
+        main_of(program, CHILDREN=1, RETRY_DELAY=0.01)()
+
+    with RunningProgram(start, name=program) as running:
+        first = running.line()
+        for _ in range(2):
+            with client_of(program, first) as client:
+                assert_echoed(client, b"one")
+                (child,) = children_of(running.pid)
+                os.kill(child, signal.SIGKILL)
+                assert client.recv(1) == b""
+            with client_of(program, first) as client:
+                assert_echoed(client, b"two")
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        with client_of(program, first) as client:
+            assert_echoed(client, b"last")
+        assert running.interrupt() == (-signal.SIGINT, "", "")

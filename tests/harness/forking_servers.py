@@ -12,9 +12,6 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import ModuleType
-
-MUCH = 50_000_000  # bytes: more than a connection holds
 
 
 def assert_echoed(client: socket.socket, data: bytes) -> None:
@@ -70,30 +67,3 @@ def room_for_descriptors(count: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def assert_calls_share_the_time(
-    server: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """See that each call has what those before it have left of the time.
-
-    Each recv() takes three quarters of the time that a client may take.
-    """
-    limits: list[float | None] = []
-    now = [0.0]
-
-    class SlowClient(socket.socket):
-        def settimeout(self, value: float | None) -> None:
-            limits.append(value)
-
-        def recv(self, *_: object) -> bytes:
-            now[0] += 0.75 * server.LONGEST
-            return b"x"
-
-        def sendall(self, *_: object) -> None:
-            pass
-
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
-    server.echo(SlowClient())
-    most = server.LONGEST
-    assert limits == [most, most / 4, most / 4, 0.001]

@@ -18,8 +18,6 @@ from ipc_examples import inet_stream_prefork
 from tests.harness.catalogue import FILES
 from tests.harness.fault_groups import FaultGroup
 from tests.harness.forking_servers import (
-    MUCH,
-    assert_calls_share_the_time,
     assert_echoed,
     children_of,
     failing_once,
@@ -27,11 +25,7 @@ from tests.harness.forking_servers import (
     room_for_descriptors,
     wait_until_served,
 )
-from tests.harness.obstacles import (
-    RESET,
-    no_free_descriptor,
-    stopped,
-)
+from tests.harness.obstacles import no_free_descriptor, stopped
 from tests.harness.peers import (
     address_in,
     client_of,
@@ -367,45 +361,6 @@ class TestTheEnd:
 
 
 class TestLimits:
-    @pytest.mark.fault(FaultGroup.STREAM_PEERS, "a peer that is silent")
-    def test_a_silent_client_is_cut_off(self) -> None:
-        with (
-            serving(LONGEST=0.2) as (running, first),
-            client_of(NAME, first) as client,
-        ):
-            assert client.recv(1) == b""
-            assert running.stderr_line() == f"{NAME}: timed out"
-
-    def test_a_slow_client_is_cut_off(self) -> None:
-        """However busy it keeps the connection; in a call, or between two."""
-        with (
-            serving(LONGEST=0.2, complain=quiet) as (_, first),
-            client_of(NAME, first) as client,
-            contextlib.suppress(ConnectionError),
-        ):
-            more = True
-            while more:
-                client.sendall(b"x")
-                more = bool(client.recv(1))
-
-    def test_each_call_has_what_the_one_before_has_left(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Or a client could have its time twice."""
-        assert_calls_share_the_time(inet_stream_prefork, monkeypatch)
-
-    @pytest.mark.fault(
-        FaultGroup.STREAM_PEERS, "a peer that never reads, for ever"
-    )
-    def test_a_client_that_never_reads_is_cut_off(self) -> None:
-        with (
-            serving(LONGEST=0.5) as (running, first),
-            client_of(NAME, first) as client,
-        ):
-            with pytest.raises(ConnectionError):
-                client.sendall(bytes(MUCH))
-            assert running.stderr_line().startswith(f"{NAME}: ")
-
     @pytest.mark.slow
     @pytest.mark.fault(FaultGroup.STREAM_PEERS, "1,000 idle clients")
     def test_idle_clients_are_served_in_turn(self) -> None:
@@ -459,44 +414,6 @@ class TestMisfortunes:
                 assert running.stderr_line() == f"{ENDED}1"
                 assert_echoed(client, b"two")
             assert terminate(running) == TERMINATED
-
-    @pytest.mark.fault(
-        FaultGroup.STANDARD_STREAMS, "standard error that nobody reads"
-    )
-    def test_a_complaint_that_nobody_takes_ends_nothing(self) -> None:
-        reader, writer = os.pipe()
-        os.close(reader)
-
-        def run() -> None:
-            os.dup2(writer, 2)
-            main_of(NAME, RETRY_DELAY=0.01, CHILDREN=1)()
-
-        with RunningProgram(run, name=NAME) as running:
-            os.close(writer)
-            first = running.line()
-            for _ in range(3):
-                with client_of(NAME, first) as client:
-                    assert_echoed(client, b"one")
-                    client.setsockopt(
-                        socket.SOL_SOCKET, socket.SO_LINGER, RESET
-                    )
-                with client_of(NAME, first) as client:
-                    assert_echoed(client, b"one")
-                    (child,) = children_of(running.pid)
-                    os.kill(child, signal.SIGKILL)
-                    assert client.recv(1) == b""
-            with client_of(NAME, first) as client:
-                assert_echoed(client, b"one")
-            assert terminate(running) == TERMINATED
-
-    def test_a_complaint_may_fail(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def fail(*_: object, **__: object) -> None:
-            raise OSError
-
-        monkeypatch.setattr("builtins.print", fail)
-        inet_stream_prefork.complain("one")
 
     @pytest.mark.fault(FaultGroup.DESCRIPTORS, "no free descriptor at start")
     @pytest.mark.parametrize(
