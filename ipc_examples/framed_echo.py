@@ -116,7 +116,8 @@ async def serve(listener: socket.socket) -> None:
     if talks := asyncio.all_tasks() - {asyncio.current_task()}:
         await asyncio.wait(talks, timeout=GRACE)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.raise_signal(signal.SIGTERM)  # which does nothing to process 1
+    signal.raise_signal(signal.SIGTERM)  # whoever waits for us looks at it
+    sys.exit(128 + signal.SIGTERM)  # as process 1, which it did not kill
 
 
 def complain(what: object) -> None:
