@@ -21,13 +21,13 @@ A child is the server. Each request takes it half a league onward:
 """
 
 import os
-import secrets
 import signal
 import socket
 import sys
 import time
 from contextlib import suppress
 from multiprocessing.connection import wait
+from secrets import SystemRandom, token_hex
 
 TIMEOUT, LONGEST = 1.0, 60.0  # seconds: the first, shortest wait; the longest
 HEAD, LARGEST = 17, 1200  # bytes: "?" or "!", and the number; a request
@@ -65,19 +65,19 @@ def ask(client: socket.socket, trip: RoundTrip, question: bytes) -> bytes:
 
     See :manpage:`connect(2)` and :manpage:`udp(7)`.
     """
-    request = b"?" + secrets.token_hex(HEAD // 2).encode() + question
+    request = b"?" + token_hex(HEAD // 2).encode() + question
     if len(request) > LARGEST:
         raise ValueError(f"a request of {len(request)} bytes is too long")
     for trial in range(1, TRIES + 1):
-        began = time.monotonic()
-        until = began + secrets.SystemRandom().uniform(1, 1.5) * trip.timeout
+        began, jitter = time.monotonic(), SystemRandom().uniform(1, 1.5)
+        until = began + min(jitter * trip.timeout, LONGEST)
         if datagram := exchange(client, request, until):
             if trial == 1:  # or nobody knows which try it answers
                 trip.add(time.monotonic() - began)
             print(f"try {trial} -->{datagram[HEAD:]!r}", flush=True)
             return datagram[HEAD:]
         print(f"try {trial}: no answer", flush=True)
-        trip.timeout = min(2 * trip.timeout, LONGEST)
+        trip.timeout *= 2
     raise TimeoutError(f"no answer to {TRIES} tries")
 
 

@@ -143,10 +143,24 @@ class TestAsk:
         ):
             ask(client, trip, b"who?")
         for wait, least in zip(waits, (1, 2, 4, 6, 6), strict=True):
-            assert least <= wait <= 1.5 * least
-        assert trip.timeout == 6.0  # it is kept for the next request
+            assert least <= wait <= min(1.5 * least, 6)
+        assert trip.timeout == 32.0  # it is kept for the next request
         out = "".join(f"try {n}: no answer\n" for n in range(1, 6))
         assert capsys.readouterr().out == out
+
+    def test_slow_answers_make_no_wait_longer_than_the_longest(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def exchange(_: object, request: bytes, until: float) -> bytes:
+            assert until == reliable_request.LONGEST
+            return request
+
+        monkeypatch.setattr(reliable_request, "exchange", exchange)
+        monkeypatch.setattr("time.monotonic", lambda: 0.0)
+        trip = RoundTrip()
+        trip.add(50.0)
+        with datagram_socket() as client:
+            ask(client, trip, b"who?")
 
     def test_two_clients_do_not_wait_alike(
         self, monkeypatch: pytest.MonkeyPatch
