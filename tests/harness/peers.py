@@ -122,6 +122,15 @@ def open_socket(program: str, host: str = LOOPBACK) -> socket.socket:
     return opened
 
 
+def datagram_socket(host: str = LOOPBACK) -> socket.socket:
+    """Return a socket for datagrams, bound at *host*."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_DGRAM)
+    opened.bind((host, 0))
+    opened.settimeout(DEADLINE)
+    return opened
+
+
 @contextlib.contextmanager
 def client_of(
     receiver: str, first_line: str, host: str = LOOPBACK

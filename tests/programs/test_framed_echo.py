@@ -76,7 +76,6 @@ TOO_LONG = "framed_echo: a client took too long"
 TOO_MANY = "framed_echo: too many clients: the most idle one is cut off"
 IDLE_CLIENTS = 1000
 NONSENSE = b"\xff\xff\xff\xff"  # 4 GiB follow
-RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, after 0 seconds
 fault = pytest.mark.fault
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import random
 import signal
-import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,15 +10,20 @@ import pytest
 from ipc_examples import lossy_relay
 from ipc_examples.lossy_relay import Relay, fate
 from tests.harness.fault_groups import FaultGroup
-from tests.harness.peers import LOOPBACK, client_of, needs_ipv6
+from tests.harness.peers import (
+    LOOPBACK,
+    client_of,
+    datagram_socket,
+    needs_ipv6,
+)
 from tests.harness.running import (
-    DEADLINE,
     RunningProgram,
     assert_exit_report,
     assert_idle,
 )
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator, Mapping
 
 NAME = "lossy_relay"
@@ -35,14 +39,6 @@ CONSTANTS = {
 NOT_REACHED = ("oldest",)  # of more clients
 NOTHING_LOST = {"LOST": 0.0, "DOUBLED": 0.0, "LATE": 0.0}
 fault = pytest.mark.fault
-
-
-def datagram_socket(host: str = LOOPBACK) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_DGRAM)
-    opened.bind((host, 0))
-    opened.settimeout(DEADLINE)
-    return opened
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import pytest
 from ipc_examples import lossy_relay, reliable_request
 from ipc_examples.reliable_request import RoundTrip, ask, serve
 from tests.harness.fault_groups import FaultGroup
-from tests.harness.peers import LOOPBACK
+from tests.harness.peers import LOOPBACK, datagram_socket
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
@@ -44,13 +44,6 @@ NOT_REACHED = ("continue", "del answers[", "raise ValueError")
 NUMBER = b"0123456789abcdef"
 ANOTHER = b"?fedcba9876543210"
 fault = pytest.mark.fault
-
-
-def datagram_socket() -> socket.socket:
-    opened = socket.socket(type=socket.SOCK_DGRAM)
-    opened.bind((LOOPBACK, 0))
-    opened.settimeout(DEADLINE)
-    return opened
 
 
 @contextlib.contextmanager

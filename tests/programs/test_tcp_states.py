@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import socket
-import struct
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ import pytest
 
 from ipc_examples import tcp_states
 from ipc_examples.tcp_states import follow, look, settled
+from tests.harness.obstacles import RESET
 from tests.harness.running import RunningProgram, error_line
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ server sends       FIN_WAIT2   CLOSE_WAIT
 server closes      TIME_WAIT   CLOSED
 client closes      TIME_WAIT   CLOSED
 """
-RESET = struct.pack("ii", 1, 0)  # linger for 0 s
 HEAD = "  sl  local_address rem_address   st\n"
 
 pytestmark = pytest.mark.skipif(

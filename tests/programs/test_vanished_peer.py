@@ -23,6 +23,7 @@ from ipc_examples.vanished_peer import (
     user_timeout,
     wait_in_vain,
 )
+from tests.harness.obstacles import RESET
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
@@ -264,9 +265,7 @@ def test_an_end_is_no_silence() -> None:
 
 def test_a_reset_is_no_silence() -> None:
     with tcp_pair() as (one, other):
-        other.setsockopt(
-            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-        )
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         other.close()
         with pytest.raises(ConnectionResetError):
             heartbeat(one)
