@@ -41,7 +41,6 @@ LOST, DOUBLED, LATE = 0.2, 0.1, 0.1  # shares of all datagrams
 DELAY = 0.3  # seconds, of one that is late
 CLIENTS = 100  # at most; for one more the oldest is forgotten
 HELD = 100  # copies that wait; while there are so many, what comes is lost
-Address = tuple[Any, ...]
 
 
 def fate(draw: float) -> tuple[str, list[float]]:
@@ -67,11 +66,11 @@ class Relay:
     :param server: the server's address, of the same family
     """
 
-    def __init__(self, front: socket.socket, server: Address) -> None:
+    def __init__(self, front: socket.socket, server: tuple[Any, ...]) -> None:
         """Watch *front*, which becomes non-blocking."""
         front.setblocking(False)
         self.front, self.server = front, server
-        self.backs: dict[Address, socket.socket] = {}  # by the client's
+        self.backs: dict[Any, socket.socket] = {}  # by the client's address
         self.selector = selectors.DefaultSelector()
         self.selector.register(front, selectors.EVENT_READ, (front, None))
 
@@ -104,7 +103,7 @@ class Relay:
                 with suppress(OSError):  # this one is lost as well
                     send(data)
 
-    def way_for(self, client: Address) -> Callable[[bytes], int]:
+    def way_for(self, client: tuple[Any, ...]) -> Callable[[bytes], int]:
         """Return what sends to the server, from a socket for this client.
 
         :raises OSError: if there is no room for one more socket
@@ -113,9 +112,8 @@ class Relay:
         """
         if client not in self.backs:
             if len(self.backs) >= CLIENTS:
-                oldest = self.backs.pop(next(iter(self.backs)))
-                self.selector.unregister(oldest)
-                oldest.close()
+                with self.backs.pop(next(iter(self.backs))) as oldest:
+                    self.selector.unregister(oldest)
             back = socket.socket(self.front.family, socket.SOCK_DGRAM)
             back.setblocking(False)
             back.connect(self.server)
@@ -144,15 +142,17 @@ def main() -> None:
     parser.add_argument("seed", metavar="SEED", type=int, nargs="?", default=3)
     to = parser.parse_args()
     family = socket.AF_INET6 if ":" in to.host else socket.AF_INET
+    subject = f"{to.host} port {to.port}"
     try:
         *_, server = socket.getaddrinfo(to.host, to.port, family)[0]
         with socket.socket(family, socket.SOCK_DGRAM) as front:
             front.bind(("::1" if ":" in to.host else "127.0.0.1", 0))
+            relay = Relay(front, server)
+            subject = "standard output"  # as long as it runs
             print(f"Socket has port {front.getsockname()[1]}", flush=True)
-            chance = random.Random(to.seed).random  # noqa: S311 - no secret
-            Relay(front, server).run(chance)
+            relay.run(random.Random(to.seed).random)  # noqa: S311 - no secret
     except (OSError, UnicodeError) as error:
-        sys.exit(f"lossy_relay: {to.host} port {to.port}: {error}")
+        sys.exit(f"lossy_relay: {subject}: {error}")
 
 
 if __name__ == "__main__":

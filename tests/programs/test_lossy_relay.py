@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import random
 import signal
 from typing import TYPE_CHECKING
@@ -20,6 +22,7 @@ from tests.harness.running import (
     RunningProgram,
     assert_exit_report,
     assert_idle,
+    reason,
 )
 
 if TYPE_CHECKING:
@@ -198,6 +201,21 @@ def test_tells_of_a_host_that_does_not_exist() -> None:
     with RunningProgram(NAME, "a..b", "9") as running:
         ended = running.finish()
     assert_exit_report(ended, rf"{NAME}: a\.\.b port 9: .*\n")
+
+
+def test_names_what_failed_when_nobody_reads() -> None:
+    """Neither the host nor the port is to blame."""
+    with relaying({}) as (relay, _, client):
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, relay.out.descriptor)  # the pipe has no reader
+        os.close(nothing)
+        client.send(b"question")
+        ended = relay.finish()
+    # RunningProgram notes what is left: to be written, as Python does at its
+    # end, and to be closed, which a relay with clients leaves to that end.
+    first, *_ = ended.err.splitlines(keepends=True)
+    stderr = rf"{NAME}: standard output: {reason(errno.EPIPE)}\n"
+    assert_exit_report(ended._replace(err=first), stderr, out="")
 
 
 def test_shares_are_as_the_constants_say() -> None:
