@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: 0BSD
 r"""Wait for the clock, children, clients and signals, all in one loop.
 
-Each minute it runs a command, and who connects is told how that went::
+Each minute it starts a command, or kills it if it still runs. Who connects is
+told how that went::
 
     python one_loop.py [HOST]
 
@@ -37,7 +38,7 @@ from contextlib import suppress
 from selectors import EVENT_READ, BaseSelector, DefaultSelector
 
 COMMAND = ("sleep", "1")  # put your own work here
-INTERVAL = 60.0  # seconds from one start of it to the next: it is killed then
+INTERVAL = 60.0  # seconds; then it is killed if it runs, or else started
 
 
 def run(listener: socket.socket) -> int:
@@ -47,9 +48,8 @@ def run(listener: socket.socket) -> int:
 
     See :manpage:`epoll(7)` and :manpage:`signal(7)`.
     """
-    child: subprocess.Popen[bytes] | None = None
+    child, came, ended, failed = None, b"", 0, 0
     due = listen = time.monotonic()  # to start it, and to watch the listener
-    came, ended, failed = b"", 0, 0
     signals, wakeup = socket.socketpair()
     with signals, wakeup, DefaultSelector() as selector:
         send_signals_to(wakeup)
@@ -67,8 +67,7 @@ def run(listener: socket.socket) -> int:
                         selector.unregister(listener)
                         listen = time.monotonic() + 1
                 else:
-                    selector.unregister(key.fd)
-                    os.close(key.fd)
+                    os.close(selector.unregister(key.fd).fd)
                     status, child = key.data.wait(), None
                     ended, failed = ended + 1, failed + (status != 0)
                     log(f"child: status {status}")
@@ -105,9 +104,8 @@ def answer(listener: socket.socket, report: str) -> None:
 
     See :manpage:`accept(2)`, "Errors".
     """
-    connection, _ = listener.accept()
-    with connection, suppress(OSError):  # its misfortune, not ours
-        connection.send(f"{report}\n".encode())
+    with listener.accept()[0] as connection, suppress(OSError):
+        connection.send(f"{report}\n".encode())  # or not: its misfortune
     log(f"client: {report}")
 
 
@@ -118,8 +116,9 @@ def start_child(selector: BaseSelector) -> subprocess.Popen[bytes] | None:
     """
     log("clock: a child is due")
     try:
+        os.close(os.pidfd_open(os.getpid()))  # or it would run unwatched
         child = subprocess.Popen(COMMAND, process_group=0)
-    except OSError as error:
+    except (OSError, AttributeError) as error:  # AttributeError: no pidfds
         log(f"child: {error}")
         return None
     selector.register(os.pidfd_open(child.pid), EVENT_READ, child)
@@ -137,15 +136,17 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description="Tell how a command fares.")
     parser.add_argument("host", metavar="HOST", nargs="?", default="127.0.0.1")
-    host = parser.parse_args().host
+    subject = parser.parse_args().host
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # or wait() would not tell
     try:
-        family = socket.getaddrinfo(host, 0)[0][0]
-        with socket.create_server((host, 0), family=family) as listener:
+        family = socket.getaddrinfo(subject, 0)[0][0]
+        with socket.create_server((subject, 0), family=family) as listener:
+            subject = "standard output"
             print(f"Socket has port {listener.getsockname()[1]}", flush=True)
             listener.setblocking(False)
             stopped_by = run(listener)
-    except (OSError, UnicodeError, AttributeError) as error:  # no pidfds
-        sys.exit(f"one_loop: {host}: {error}")
+    except (OSError, UnicodeError) as error:
+        sys.exit(f"one_loop: {subject}: {error}")
     signal.signal(stopped_by, signal.SIG_DFL)
     signal.raise_signal(stopped_by)
     sys.exit(128 + stopped_by)  # process 1, which no default action ends

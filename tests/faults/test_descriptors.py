@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_directory")]
 STREAMS = ("stdin", "stdout", "stderr")
 SELECT_LIMIT = 1024
+ENDLESS = SERVERS + RELAYS + SUPERVISING
 
 fault = pytest.mark.fault
 
@@ -196,7 +197,7 @@ class TestClosedAtStart:
         assert out.count("-->one\n") == (peers if shows else 0)
 
 
-@pytest.mark.parametrize("program", [*STANDALONE, *SERVERS])
+@pytest.mark.parametrize("program", STANDALONE + ENDLESS)
 class TestUselessOutput:
     """Each program says so itself, whatever Python may add at its end.
 
@@ -225,7 +226,7 @@ class TestUselessOutput:
     ) -> None:
         """See that *program* says *why* it could not write."""
         own = rf"{program}: \[{why}\n"
-        if program in SERVERS:
+        if program in ENDLESS:
             own = rf"{program}: standard output: \[{why}\n"
         if program in FORKING:
             child = rf"{program}: child: .*\n"

@@ -8,18 +8,18 @@ import selectors
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from ipc_examples import one_loop
 from tests.harness.catalogue import FILES
 from tests.harness.fault_groups import FaultGroup
+from tests.harness.obstacles import RESET
 from tests.harness.peers import client_of, report_of
 from tests.harness.running import (
     DEADLINE,
@@ -27,6 +27,7 @@ from tests.harness.running import (
     Status,
     assert_exit_report,
     assert_idle,
+    main_of,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ NOT_REACHED = (
     "# it may have left its group",
     "os.killpg(child.pid",
     "except OSError as error:",
+    "except (OSError, AttributeError) as error:",
     "sys.exit(128 + stopped_by)",
     "selector.unregister(listener)",
     "listen = time.monotonic() + 1",
@@ -49,7 +51,7 @@ NOT_REACHED = (
 )
 DUE = "clock: a child is due"
 LONG = ("sleep", "1000")
-RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, after 0 seconds
+NO_KILL: dict[str, Any] = {"os.killpg": lambda *_: None}
 
 
 @contextlib.contextmanager
@@ -77,6 +79,14 @@ def end(
     assert running.finish() == (-number, out, "")
 
 
+def clock(late: Path) -> dict[str, Any]:
+    """Return one that stands still, and strikes once: when *late* exists.
+
+    The interval is how often the server then looks at it.
+    """
+    return {"time.monotonic": lambda: 60.0 * late.exists(), "INTERVAL": 0.02}
+
+
 class TestEvents:
     def test_tells_clients_how_the_command_fares(self) -> None:
         with serving() as (running, first):
@@ -92,6 +102,19 @@ class TestEvents:
             assert running.line() == "client: 1 ended, 1 failed"
             end(running)
 
+    def test_tells_it_though_it_began_with_sigchld_ignored(self) -> None:
+        """Then the system would tell it nothing of its children."""
+
+        def ignore_and_run() -> None:
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+            main_of(NAME, COMMAND=("false",))()
+
+        with RunningProgram(ignore_and_run, name=NAME) as running:
+            running.line()
+            assert running.line() == DUE
+            assert running.line() == "child: status 1"
+            end(running)
+
     def test_answers_while_a_child_runs(self) -> None:
         with serving(*LONG, ended=0) as (_, first):
             assert report_of(NAME, first) == b"0 ended, 0 failed\n"
@@ -104,7 +127,7 @@ class TestEvents:
             end(running, number)
 
     def test_starts_a_child_at_each_interval(self) -> None:
-        with serving(INTERVAL=0.02) as (running, _):
+        with serving(INTERVAL=0.02, **NO_KILL) as (running, _):
             for _ in range(3):
                 assert running.line() == DUE
                 assert running.line() == "child: status 0"
@@ -122,28 +145,43 @@ class TestLateChild:
             assert running.line() == "child: status -9"
             assert running.line() == DUE
 
-    def test_is_killed_with_all_that_it_has_started(self) -> None:
-        command = ("sh", "-c", "sleep 1000 & wait")
-        with serving(*command, ended=0, INTERVAL=0.2) as (running, _):
-            running.wait_until_blocked()
-            (child,) = children_of(running.pid)
+    def test_is_killed_with_all_that_it_has_started(
+        self, tmp_path: Path
+    ) -> None:
+        command = ("sh", "-c", "sleep 1000 & echo $!; wait")
+        late = tmp_path / "late"
+        with serving(*command, ended=0, **clock(late)) as (running, _):
+            sleeping = int(running.line())
+            late.touch()
             assert running.line() == "child: status -9"
-            with contextlib.suppress(ChildProcessError):  # what it left us
-                while True:
-                    _, status = os.waitpid(-child, 0)
-                    assert os.WTERMSIG(status) == signal.SIGKILL
+            _, status = os.waitpid(sleeping, 0)  # it was left to us
+            assert os.WTERMSIG(status) == signal.SIGKILL
+            end(running)
 
-    def test_that_has_left_its_group_ends_by_itself(self) -> None:
-        leave = "import os, time; os.setpgid(0, os.getpgid(os.getppid()))"
-        command = (sys.executable, "-c", f"{leave}; time.sleep(2)")
-        with serving(*command, ended=0, INTERVAL=1.0) as (running, _):
+    def test_that_has_left_its_group_ends_by_itself(
+        self, tmp_path: Path
+    ) -> None:
+        def kill_nobody(*_: int) -> NoReturn:
+            print("nobody was killed", flush=True)
+            raise ProcessLookupError
+
+        late, gate = tmp_path / "late", tmp_path / "gate"
+        os.mkfifo(gate)
+        names = {"os.killpg": kill_nobody, **clock(late)}
+        with serving("cat", str(gate), ended=0, **names) as (running, _):
+            late.touch()
+            assert running.line() == "nobody was killed"
+            gate.write_text("")
             assert running.line() == "child: status 0"
-            assert running.line() == DUE
+            end(running)
 
-    def test_does_not_keep_a_stopped_server(self) -> None:
-        with serving(*LONG, ended=0, INTERVAL=0.3) as (running, _):
+    def test_does_not_keep_a_stopped_server(self, tmp_path: Path) -> None:
+        late = tmp_path / "late"
+        with serving(*LONG, ended=0, **clock(late)) as (running, _):
             running.signal(signal.SIGTERM)
-            rest = "signal: SIGTERM\nchild: status -9\n"
+            assert running.line() == "signal: SIGTERM"
+            late.touch()
+            rest = "child: status -9\n"
             assert running.finish() == (-signal.SIGTERM, rest, "")
 
 
@@ -299,6 +337,25 @@ class TestMisfortunes:
                 assert running.line() == DUE
                 assert re.fullmatch(r"child: .*'/no/such'", running.line())
 
+    @pytest.mark.parametrize(
+        "error",
+        [OSError(errno.ENOSYS, "an old kernel"), AttributeError("not Linux")],
+    )
+    def test_starts_no_child_where_none_can_be_watched(
+        self, error: Exception
+    ) -> None:
+        def refuse(_: int) -> NoReturn:
+            raise error
+
+        replace = {"COMMAND": LONG, "INTERVAL": 0.05, "os.pidfd_open": refuse}
+        with RunningProgram(NAME, replace=replace) as running:
+            first = running.line()
+            for _ in range(2):
+                assert running.line() == DUE
+                assert running.line() == f"child: {error}"
+            assert not children_of(running.pid)
+            assert report_of(NAME, first) == b"0 ended, 0 failed\n"
+
     @pytest.mark.fault(FaultGroup.DESCRIPTORS, "no free descriptor for accept")
     @pytest.mark.parametrize("number", [errno.EMFILE, errno.EAGAIN])
     def test_listens_again_a_second_later(self, number: int) -> None:
@@ -414,7 +471,7 @@ class TestSetUp:
 class TestClock:
     def test_a_child_is_not_due_too_early(self) -> None:
         start = time.monotonic()
-        with serving(INTERVAL=0.2) as (running, _):
+        with serving(INTERVAL=0.2, **NO_KILL) as (running, _):
             assert running.line() == DUE
         assert time.monotonic() - start >= 0.2
 
