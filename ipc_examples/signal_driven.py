@@ -25,6 +25,7 @@ A signal is no count of messages, unless it is one that queues:
 """
 
 import fcntl
+import hashlib
 import os
 import select
 import signal
@@ -72,9 +73,8 @@ def compute_until_told(message: bytes) -> list[str]:
             try:
                 poll = select.poll()
                 poll.register(ours, select.POLLIN)
-                number = 0
                 while not (told and poll.poll(0)):  # SIGIO may be for nothing
-                    number += 1  # something to compute
+                    hashlib.sha256(bytes(4096))  # something to compute
                 received = ours.recv(BUFFER_SIZE)
             finally:
                 ours.close()  # which the child waits for
