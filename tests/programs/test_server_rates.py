@@ -8,6 +8,7 @@ import sys
 import time
 from itertools import count
 from typing import Any, NoReturn
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -17,6 +18,7 @@ from ipc_examples.server_rates import (
     AT_ONCE,
     DESIGNS,
     ask,
+    one_after_another,
     rate,
     serve,
     start,
@@ -244,6 +246,20 @@ def test_a_client_that_is_gone_does_not_end_a_server() -> None:
     here.close()
     serve(there)
     assert there.fileno() == -1
+
+
+def test_one_after_another_serves_each_to_its_end() -> None:
+    pairs = [socket.socketpair() for _ in range(2)]
+    for here, _ in pairs:
+        here.sendall(b"half a league")
+        here.shutdown(socket.SHUT_WR)
+    accepted = [*((there, "") for _, there in pairs), OSError("no more")]
+    with pytest.raises(OSError, match="no more"):
+        one_after_another(Mock(accept=Mock(side_effect=accepted)))
+    for here, there in pairs:
+        assert there.fileno() == -1
+        with here:
+            assert here.recv(1024) == b"HALF A LEAGUE"
 
 
 def test_a_server_that_is_silent_makes_it_fail_in_time() -> None:
