@@ -248,15 +248,20 @@ def meet(
             if os.pread(NOTES, len(INJECTED), 0) != INJECTED:
                 running.signal(signal.SIGINT)
     elif program in SUPERVISING:
-        with (
-            contextlib.suppress(EOFError, OSError),
-            client_of(program, running.line()),
-        ):
-            while not running.line().startswith("client: "):
-                pass
+        with contextlib.suppress(EOFError, OSError):
+            first_line = running.line()
+            wait_for_line(running, "child: ")  # what is open is then known
+            with client_of(program, first_line):
+                wait_for_line(running, "client: ")
             if os.pread(NOTES, len(INJECTED), 0) != INJECTED:
                 running.signal(signal.SIGINT)
     return running.finish()
+
+
+def wait_for_line(running: RunningProgram, beginning: str) -> None:
+    """Read lines until one begins so."""
+    while not running.line().startswith(beginning):
+        pass
 
 
 def wait_for_children_of(server: RunningProgram) -> None:
