@@ -35,8 +35,7 @@ def install(session: nox.Session, group: str) -> None:
     packages = nox.project.dependency_groups(PROJECT, group)
     done = Path(session.virtualenv.location) / "installed"
     if not done.exists() or done.read_text() != repr(packages):
-        # To compile all modules takes longer than to compile what is used.
-        session.install("--no-compile", *packages)
+        session.install(*packages)
         done.write_text(repr(packages))
 
 
