@@ -36,8 +36,8 @@ from contextlib import suppress
 
 HEADER, LARGEST = 4, 65536  # bytes: a length, in network order; a message
 CLIENTS = 500  # at once; for one more, the most idle one is cut off
-PATIENCE = 30.0  # seconds for a client's next message, whole, and its echo
-GRACE = 3.0  # seconds to take what is owed, for a client that has to go
+# Seconds: for a whole message and its echo; to take what is owed, and go.
+PATIENCE, GRACE = 30.0, 3.0
 
 clients: dict[Timeout, StreamWriter] = {}  # until when each has time
 

@@ -20,6 +20,7 @@ WAIT = 2.5
 TRIES = 5
 NAME = "one"
 COMPUTED = 2 * SIZE
+LEAST, MOST = 3, 7
 """
 
 
@@ -61,6 +62,7 @@ def test_small_numbers_have_words() -> None:
         ("{value}`Five tries of 9 <made.TRIES>`", "Five tries of 9"),
         ("{value}`1,024 bytes <made.SIZE>`", "1,024 bytes"),
         ("{value}`made.LONG`", "1000000"),
+        ("{value}`made.LEAST` to {value}`made.MOST`", "3 to 7"),
         ("{count}`ipc_examples/*.py`", "2"),
         ("{count}`two programs <ipc_examples/*.py>`", "two programs"),
     ],

@@ -27,6 +27,8 @@ from sphinx.util.docutils import ReferenceRole
 from ipcdocs.project import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sphinx.application import Sphinx
     from sphinx.util.typing import ExtensionMetadata
 
@@ -77,13 +79,24 @@ class Value(StatedNumber):
         """
         program, _, name = what.rpartition(".")
         file = ROOT / "ipc_examples" / f"{program}.py"
-        for statement in ast.parse(file.read_text("utf-8")).body:
-            match statement:
-                case ast.Assign(targets=[ast.Name(id=found)]) if found == name:
-                    value = ast.literal_eval(statement.value)
-                    self.env.note_dependency(str(file))
-                    return float(value)
+        for found, value in assignments(file.read_text("utf-8")):
+            if found == name:
+                self.env.note_dependency(str(file))
+                return float(ast.literal_eval(value))
         raise LookupError(f"{file.name} has no constant {name}")
+
+
+def assignments(source: str) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the names of a module's constants, each with its expression."""
+    for statement in ast.parse(source).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                yield name, value
+            case ast.Assign(
+                targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)
+            ):
+                for each, value in zip(names, values, strict=True):
+                    yield ast.unparse(each), value
 
 
 class Count(StatedNumber):
