@@ -7,13 +7,13 @@ import os
 import re
 import signal
 import socket
-import struct
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.harness.catalogue import RECEIVERS, SERVERS, source
 from tests.harness.fault_groups import FaultGroup
+from tests.harness.obstacles import RESET
 from tests.harness.peers import (
     DATAGRAM_RECEIVERS,
     IPV6_ABSENT,
@@ -297,13 +297,12 @@ class TestStreams:
     )
     @pytest.mark.parametrize("program", INET_STREAM_SERVERS)
     def test_survives_a_reset(self, program: str) -> None:
-        now = struct.pack("ii", 1, 0)  # on, after 0 seconds
         with RunningProgram(program) as running:
             first = running.line()
             with client_of(program, first) as client:
                 client.sendall(b"one")
                 assert running.line() == "-->one"
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             assert re.fullmatch(
                 rf"{program}: .*Connection reset by peer",
                 running.stderr_line(),

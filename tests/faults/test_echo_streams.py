@@ -25,7 +25,7 @@ from tests.harness.catalogue import (
     FRAMED,
 )
 from tests.harness.fault_groups import FaultGroup
-from tests.harness.forking_servers import children_of, quiet
+from tests.harness.forking_servers import quiet
 from tests.harness.obstacles import (
     BACKLOG,
     FLOOD,
@@ -42,6 +42,7 @@ from tests.harness.running import (
     DEADLINE,
     RunningProgram,
     assert_idle,
+    children_of,
     kill_self,
     main_of,
     wait_until_blocked,

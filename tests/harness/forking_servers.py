@@ -34,12 +34,6 @@ def wait_until_served(
             answer = client.recv(1)
 
 
-def children_of(pid: int) -> set[int]:
-    """Return the process ids of children that have not been waited for."""
-    with open(f"/proc/{pid}/task/{pid}/children") as children:
-        return {int(child) for child in children.read().split()}
-
-
 def quiet(_: object) -> None:
     """Say nothing, in place of a program's complain()."""
 

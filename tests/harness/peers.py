@@ -122,11 +122,11 @@ def open_socket(program: str, host: str = LOOPBACK) -> socket.socket:
     return opened
 
 
-def datagram_socket(host: str = LOOPBACK) -> socket.socket:
+def datagram_socket(host: str = LOOPBACK, port: int = 0) -> socket.socket:
     """Return a socket for datagrams, bound at *host*."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_DGRAM)
-    opened.bind((host, 0))
+    opened.bind((host, port))
     opened.settimeout(DEADLINE)
     return opened
 

@@ -19,7 +19,6 @@ import subprocess
 import sys
 import time
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 
 import pytest
@@ -239,7 +238,9 @@ class RunningProgram:
         for stream in (self.out, self.err):
             stream.close()
         # Somebody may be left, after a failed test; perhaps in another group.
-        children = [int(child) for child in children_of(self.pid).split()]
+        children: set[int] = set()
+        with contextlib.suppress(OSError):  # it was waited for
+            children = children_of(self.pid)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self.reap()
@@ -653,12 +654,16 @@ def assert_idle(pid: int) -> None:
     )
 
 
-def children_of(pid: int) -> str:
-    """Return the numbers of a process's children, as Linux writes them."""
-    with contextlib.suppress(OSError):
-        path = Path(f"/proc/{pid}/task/{pid}/children")
-        return path.read_text("ascii")
-    return ""
+def children_of(pid: int) -> set[int]:
+    """Return the process ids of children that have not been waited for.
+
+    :returns: none where only Linux could tell
+    :raises OSError: if the process itself was waited for
+    """
+    if sys.platform != "linux":
+        return set()
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        return {int(child) for child in children.read().split()}
 
 
 def times_run(pid: int) -> int:

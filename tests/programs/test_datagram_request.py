@@ -10,7 +10,7 @@ import pytest
 
 from ipc_examples import datagram_request
 from ipc_examples.datagram_request import answer_second_and_exit, ask
-from tests.harness.peers import LOOPBACK
+from tests.harness.peers import datagram_socket
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 NAME = "datagram_request"
 CONSTANTS = {"TIMEOUT": 0.5, "TRIES": 5, "BUFFER_SIZE": 1024}
 SHORT = {"TIMEOUT": 0.01}
-
-
-def datagram_socket(port: int = 0) -> socket.socket:
-    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    opened.bind((LOOPBACK, port))
-    opened.settimeout(DEADLINE)
-    return opened
 
 
 def stay_silent(_: socket.socket) -> NoReturn:
@@ -113,7 +106,7 @@ def test_asks_a_server_again_that_starts_late(
             assert running.line() == "request 1: refused"
             assert running.line() == f"sleeps for {DEADLINE} s"
             deaf.close()
-            with datagram_socket(address[1]) as server:
+            with datagram_socket(port=address[1]) as server:
                 os.write(keeper, b".")
                 question, client = server.recvfrom(1024)
                 server.sendto(b"here I am", client)

@@ -10,14 +10,11 @@ import contextlib
 import errno
 import os
 import resource
-import shutil
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,11 +23,11 @@ from hypothesis import strategies as st
 
 from ipc_examples import framed_echo
 from ipc_examples.framed_echo import LARGEST, Reader, pack
-from tests.harness.catalogue import FILES
 from tests.harness.examples import examples
 from tests.harness.fault_groups import FaultGroup
 from tests.harness.obstacles import no_free_descriptor
 from tests.harness.peers import address_in, client_of, needs_ipv6, open_socket
+from tests.harness.process_1 import process_1
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
@@ -625,26 +622,10 @@ class TestEnds:
     @fault(FaultGroup.SIGNALS, "SIGTERM as process 1 of a container")
     def test_sigterm_ends_process_1(self) -> None:
         """Where a default action does nothing; the status tells of it."""
-        command = ["unshare", "--user", "--map-root-user", "--pid", "--fork"]
-        if (
-            not shutil.which("unshare")
-            or subprocess.run([*command, "true"], check=False).returncode
-        ):
-            pytest.skip("no process id namespace can be made here")
-        with subprocess.Popen(
-            [*command, sys.executable, "-I", str(FILES[NAME])],
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as unshare:
-            assert unshare.stdout
-            first = unshare.stdout.readline()
-            (number,) = (
-                Path(f"/proc/{unshare.pid}/task/{unshare.pid}/children")
-                .read_text()
-                .split()
-            )
+        with process_1(NAME) as (unshare, pid, first):
             with client_of(NAME, first) as client:
                 assert_echoed(client, b"one")
-                os.kill(int(number), signal.SIGTERM)
+                os.kill(pid, signal.SIGTERM)
                 assert client.recv(1) == b""
-            assert unshare.wait(DEADLINE) == 128 + signal.SIGTERM
+            assert unshare.communicate(timeout=DEADLINE) == ("", "")
+        assert unshare.returncode == 128 + signal.SIGTERM

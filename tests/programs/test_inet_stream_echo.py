@@ -5,7 +5,6 @@ import errno
 import selectors
 import signal
 import socket
-import struct
 import threading
 from itertools import count
 from selectors import EVENT_READ, EVENT_WRITE
@@ -21,6 +20,7 @@ from ipc_examples.inet_stream_echo import (
     move_data,
 )
 from tests.harness.examples import examples
+from tests.harness.obstacles import RESET
 from tests.harness.peers import client_of
 from tests.harness.running import (
     DEADLINE,
@@ -37,7 +37,6 @@ NAME = "inet_stream_echo"
 CONSTANTS = {"BUFFER_SIZE": 16384, "LIMIT": 65536, "RETRY_DELAY": 1.0}
 LIMIT = inet_stream_echo.LIMIT
 BUFFER_SIZE = inet_stream_echo.BUFFER_SIZE
-RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, after 0 seconds
 MUCH = 25_600_000  # bytes: more than a connection holds
 
 

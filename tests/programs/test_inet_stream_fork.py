@@ -15,7 +15,6 @@ from ipc_examples import inet_stream_fork
 from tests.harness.fault_groups import FaultGroup
 from tests.harness.forking_servers import (
     assert_echoed,
-    children_of,
     failing_once,
     quiet,
     room_for_descriptors,
@@ -27,6 +26,7 @@ from tests.harness.running import (
     RunningProgram,
     assert_exit_report,
     assert_idle,
+    children_of,
     main_of,
 )
 

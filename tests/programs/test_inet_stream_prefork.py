@@ -5,10 +5,8 @@ import errno
 import io
 import os
 import resource
-import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -16,11 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ipc_examples import inet_stream_prefork
-from tests.harness.catalogue import FILES
 from tests.harness.fault_groups import FaultGroup
 from tests.harness.forking_servers import (
     assert_echoed,
-    children_of,
     failing_once,
     quiet,
     room_for_descriptors,
@@ -33,11 +29,13 @@ from tests.harness.peers import (
     open_socket,
     resolver,
 )
+from tests.harness.process_1 import process_1
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
     assert_exit_report,
     assert_idle,
+    children_of,
     main_of,
     reason,
     wait_until_blocked,
@@ -301,27 +299,13 @@ class TestSigterm:
     )
     def test_process_1_of_a_container_ends_as_well(self) -> None:
         """There SIGTERM does nothing by default; the status tells of it."""
-        unshare = ["unshare", "-Urpf", "--kill-child"]
-        if (
-            not shutil.which("unshare")
-            or subprocess.run([*unshare, "true"], check=False).returncode
-        ):
-            pytest.skip("may not make a namespace of processes")
-        with subprocess.Popen(
-            [*unshare, sys.executable, "-I", str(FILES[NAME])],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as running:
-            assert running.stdout
-            first = running.stdout.readline()
+        with process_1(NAME) as (unshare, pid, first):
             with client_of(NAME, first) as client:
                 assert_echoed(client, b"one")
-                (init,) = children_of(running.pid)
-                os.kill(init, signal.SIGTERM)
+                os.kill(pid, signal.SIGTERM)
                 assert_echoed(client, b"two")
-            out, err = running.communicate(timeout=DEADLINE)
-        assert (running.returncode, out, err) == (128 + 15, "", "")
+            assert unshare.communicate(timeout=DEADLINE) == ("", "")
+        assert unshare.returncode == 128 + signal.SIGTERM
 
 
 class TestTheEnd:

@@ -5,11 +5,8 @@ import errno
 import os
 import re
 import selectors
-import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,16 +14,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from ipc_examples import one_loop
-from tests.harness.catalogue import FILES
 from tests.harness.fault_groups import FaultGroup
 from tests.harness.obstacles import RESET
 from tests.harness.peers import client_of, report_of
+from tests.harness.process_1 import process_1
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
     Status,
     assert_exit_report,
     assert_idle,
+    children_of,
     main_of,
 )
 
@@ -185,11 +183,6 @@ class TestLateChild:
             assert running.finish() == (-signal.SIGTERM, rest, "")
 
 
-def children_of(pid: int) -> list[int]:
-    with open(f"/proc/{pid}/task/{pid}/children") as children:
-        return [int(child) for child in children.read().split()]
-
-
 class TestStop:
     @pytest.mark.fault(FaultGroup.SIGNALS, "SIGTERM while a child works")
     @pytest.mark.parametrize(
@@ -269,23 +262,13 @@ class TestStop:
         FaultGroup.SIGNALS, "SIGTERM as process 1 of a container"
     )
     def test_a_container_can_be_stopped(self) -> None:
-        unshare = ["unshare", "--user", "--map-root-user", "--pid", "--fork"]
-        if (
-            not shutil.which("unshare")
-            or subprocess.run([*unshare, "true"], check=False).returncode
-        ):
-            pytest.skip("no process id namespace can be made here")
-        with subprocess.Popen(
-            [*unshare, sys.executable, FILES[NAME]], stdout=subprocess.PIPE
-        ) as running:
-            assert running.stdout
-            running.stdout.readline()
-            running.stdout.readline()
-            (process_1,) = children_of(running.pid)
-            os.kill(process_1, signal.SIGTERM)
-            rest = running.stdout.read().decode()
-            assert running.wait(DEADLINE) == 128 + signal.SIGTERM
-        assert rest == "signal: SIGTERM\nchild: status 0\n"
+        with process_1(NAME) as (unshare, pid, _):
+            assert unshare.stdout
+            assert unshare.stdout.readline() == f"{DUE}\n"
+            os.kill(pid, signal.SIGTERM)
+            out, err = unshare.communicate(timeout=DEADLINE)
+        assert (out, err) == ("signal: SIGTERM\nchild: status 0\n", "")
+        assert unshare.returncode == 128 + signal.SIGTERM
 
 
 @pytest.mark.fault(FaultGroup.STREAM_PEERS, "peers that mean no good")
