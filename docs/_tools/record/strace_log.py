@@ -163,6 +163,7 @@ def parse(text: str) -> Iterator[Call]:
             line = int(announced[2]) if announced[2] else line
         elif call.name != "stat" and not quiet:
             call.line = line
+            call.arguments = NAMED.sub(r"\1\2", call.arguments)
             last = call
             if call.name == "execve" and call.result == 0:
                 line = None  # another program, of which no line is known
@@ -180,7 +181,7 @@ def as_call(row: str) -> Call | None:
         return Call(
             float(match["start"]),
             name_of(match["call"], match["arguments"]),
-            NAMED.sub(r"\1\2", match["arguments"]),
+            match["arguments"],
             None if match["result"] == "?" else int(match["result"]),
             match["rest"].strip(),
         )
