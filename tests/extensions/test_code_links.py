@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from docutils import nodes
 from sphinx.errors import ExtensionError
-from sphinx_codeautolink.parse import parse_names
 
-from ipcdocs.pages.code_links import Link, add_links
 from tests.harness import small_sites
 
 if TYPE_CHECKING:
@@ -209,6 +207,11 @@ def test_other_formats_are_left_alone(tmp_path: Path, builder: str) -> None:
 def test_a_name_that_is_not_in_its_listing_is_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    # Not before they are needed: each fork of a worker would copy their 20 MB.
+    from sphinx_codeautolink.parse import parse_names  # noqa: PLC0415
+
+    from ipcdocs.pages.code_links import Link, add_links  # noqa: PLC0415
+
     where = nodes.literal_block()
     (name,) = parse_names("import os", where)
     html = '<pre><span class="kn">import</span> <span class="nn">io</span>'

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from sphinx.testing.util import SphinxTestApp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # Two pages with a paragraph that describes them, and one without.
 DESCRIBED = {
     "index.md": """# Front page
@@ -69,9 +65,7 @@ def build(
         "project": "site",
         "suppress_warnings": ["misc.copy_overwrite"],
     } | settings
-    app = SphinxTestApp(builder, source, folder, confoverrides=settings)
-    try:
-        app.build()
-    finally:
-        app.cleanup()
-    return Site(Path(app.outdir), COLOUR.sub("", app.warning.getvalue()))
+    # Not before it is needed: each fork of a worker would copy it.
+    from tests.harness import sphinx_app  # noqa: PLC0415
+
+    return Site(*sphinx_app.run(builder, source, folder, settings))
