@@ -42,7 +42,11 @@ from tests.harness.signal_injection.inject import (
     inject,
     reach_checkpoints,
 )
-from tests.harness.signal_injection.scenarios import BASELINE, Fault
+from tests.harness.signal_injection.scenarios import (
+    BASELINE,
+    Fault,
+    scenarios_of,
+)
 from tests.harness.small_process import in_small_process
 
 if TYPE_CHECKING:
@@ -51,16 +55,6 @@ if TYPE_CHECKING:
     Injections = Iterable[tuple[Arrivals, int]]  # where, and which signal
 
 INT, TERM, KILL = signal.SIGINT, signal.SIGTERM, signal.SIGKILL
-# Where all are handled, they come so often that two tests share the work.
-CASES = [
-    pytest.param(program, numbers, id=f"{program}-{name}")
-    for program in PROGRAMS
-    for name, numbers in (
-        {"INT TERM": STOPPING[:2], "HUP QUIT": STOPPING[2:]}
-        if program in HANDLING_SIGNALS and "SIGHUP" in source(program)
-        else {"all": STOPPING}
-    ).items()
-]
 MOST = 3  # failures that one message shows
 OF_CHILD = r"\w+: child: .*\n|(?:Traceback| |\w+Error: ).*\n"
 
@@ -75,16 +69,10 @@ pytestmark = [
 @pytest.mark.fault(
     FaultGroup.SIGNALS, "^C, SIGTERM, SIGHUP or SIGQUIT at any line"
 )
-@pytest.mark.parametrize(("program", "numbers"), CASES)
-def test_dies_of_a_signal_at_every_line(
-    program: str, numbers: tuple[int, ...]
-) -> None:
-    faults, lines = in_small_process(
-        faults_of_signals, program, numbers, child=False
-    )
-    report(faults)
-    if program not in FORKING:
-        report(lines_not_reached(program, lines))
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_dies_of_a_signal_at_every_line(program: str) -> None:
+    faults, lines = in_small_process(faults_of_signals, program, child=False)
+    report(faults, lines_not_reached(program, lines))
 
 
 @pytest.mark.fault(
@@ -92,10 +80,8 @@ def test_dies_of_a_signal_at_every_line(
 )
 @pytest.mark.parametrize("program", FORKING)
 def test_dies_of_a_signal_at_every_line_of_a_child(program: str) -> None:
-    faults, lines = in_small_process(
-        faults_of_signals, program, STOPPING, child=True
-    )
-    report(faults, lines_not_reached(program, lines))
+    faults, _ = in_small_process(faults_of_signals, program, child=True)
+    report(faults)
 
 
 @pytest.mark.fault(
@@ -117,20 +103,24 @@ def test_children_end_when_the_parent_is_killed_at_any_line(
 
 
 def faults_of_signals(
-    program: str, numbers: tuple[int, ...], *, child: bool
+    program: str, *, child: bool
 ) -> tuple[list[str], set[int]]:
-    """Send each signal at each line, and at a child's lines if *child*.
+    """Send each signal at each line of the parent, or of a child.
 
-    :returns: the first faults in what came of it, and the lines
+    :returns: the first faults in what came of it, and all lines come to
     """
-    reached = reach_checkpoints(program, child=child)
+    reached = reach_checkpoints(program, scenarios_of(program, child=child))
+    here = side(reached, child=child)
     faults = first_of(
-        wrong_effects(program, reached),
-        failures_of(program, injections_at(program, reached, numbers)),
+        wrong_effects(program, here),
+        failures_of(program, injections_at(program, here)),
     )
-    if child:
-        reached += reach_checkpoints(program, child=False)
     return faults, {arrivals[0].checkpoint.lines[0] for arrivals in reached}
+
+
+def side(reached: list[Arrivals], *, child: bool) -> list[Arrivals]:
+    """Return the arrivals of the parent, or of a child."""
+    return [each for each in reached if each[0].checkpoint.child is child]
 
 
 def faults_of_kills(program: str, *, child: bool) -> list[str]:
@@ -138,9 +128,7 @@ def faults_of_kills(program: str, *, child: bool) -> list[str]:
     return first_of(failures_of(program, kills_at(program, child=child)))
 
 
-def injections_at(
-    program: str, reached: list[Arrivals], numbers: tuple[int, ...]
-) -> Injections:
+def injections_at(program: str, reached: list[Arrivals]) -> Injections:
     """Yield the arrivals at which to inject a signal, and the signal.
 
     What nothing handles ends a process by itself, so once is enough. But ^C
@@ -152,7 +140,7 @@ def injections_at(
     seen = set()
     for arrivals in reached:
         checkpoint, _, effects, _ = arrivals[0]
-        for number in numbers:
+        for number in STOPPING:
             effect = effects[number]
             case: tuple[object, ...] = number, effect, checkpoint.lines[0]
             if effect == Effect.RAISES:
@@ -170,9 +158,7 @@ def injections_at(
 
 def kills_at(program: str, *, child: bool) -> Injections:
     lines: dict[int, Arrivals] = defaultdict(list)
-    for arrivals in reach_checkpoints(
-        program, child=child, scenarios=[BASELINE]
-    ):
+    for arrivals in side(reach_checkpoints(program, [BASELINE]), child=child):
         lines[arrivals[0].checkpoint.lines[0]] += arrivals
     for arrivals in lines.values():
         yield arrivals, KILL

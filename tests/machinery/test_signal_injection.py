@@ -213,9 +213,7 @@ def test_a_checkpoint_tells_who_is_where_with_what() -> None:
 
 def test_what_sigchld_interrupts_makes_no_other_checkpoint() -> None:
     """When a child ends, and what is open then, is a matter of chance."""
-    found = reach_checkpoints(
-        "inet_stream_fork", child=False, scenarios=[BASELINE]
-    )
+    found = reach_checkpoints("inet_stream_fork", [BASELINE])
     checkpoints = {arrivals[0].checkpoint for arrivals in found}
     reaping = line_of("inet_stream_fork", "while (ended := os.waitpid")
     assert {c for c in checkpoints if c.lines[0] == reaping} == {
@@ -226,9 +224,7 @@ def test_what_sigchld_interrupts_makes_no_other_checkpoint() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_comes_at_its_checkpoint(number: int) -> None:
     reading = line_of("pipe", "received = source.read()")
-    for arrivals in reach_checkpoints(
-        "pipe", child=False, scenarios=[BASELINE]
-    ):
+    for arrivals in reach_checkpoints("pipe", [BASELINE]):
         if arrivals[0].checkpoint.lines[0] == reading:
             break
     assert arrivals[0].effects[signal.SIGTERM] is Effect.KILLS
@@ -240,7 +236,7 @@ def test_a_signal_comes_at_its_checkpoint(number: int) -> None:
 
 
 def test_a_checkpoint_that_is_not_reached_is_told() -> None:
-    arrivals = reach_checkpoints("pipe", child=False, scenarios=[BASELINE])[0]
+    arrivals = reach_checkpoints("pipe", [BASELINE])[0]
     nowhere = Checkpoint(child=False, lines=(0,), descriptor=0)
     never = arrivals[0]._replace(checkpoint=nowhere)
     assert inject("pipe", [never], signal.SIGTERM) == (never, None)
@@ -301,11 +297,9 @@ def test_the_readme_quotes_the_program_as_it_is() -> None:
 def test_the_readme_draws_lines_that_are_reached() -> None:
     rows = re.findall(r"(?m)^ +o line (\d+) +o line (\d+)", README)
     assert rows
+    reached = {
+        (arrivals[0].checkpoint.child, arrivals[0].checkpoint.lines[0])
+        for arrivals in reach_checkpoints("pipe", [BASELINE])
+    }
     for child, column in enumerate(zip(*rows, strict=True)):
-        reached = {
-            arrivals[0].checkpoint.lines[0]
-            for arrivals in reach_checkpoints(
-                "pipe", child=bool(child), scenarios=[BASELINE]
-            )
-        }
-        assert {int(number) for number in column} <= reached
+        assert {(bool(child), int(number)) for number in column} <= reached

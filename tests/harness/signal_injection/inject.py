@@ -49,7 +49,6 @@ from tests.harness.signal_injection.scenarios import (
     Fault,
     Scenario,
     arranged,
-    scenarios_of,
 )
 
 if TYPE_CHECKING:
@@ -84,24 +83,18 @@ Arrivals = list[Arrival]  # at the same checkpoint
 
 
 def reach_checkpoints(
-    program: str, *, child: bool, scenarios: Iterable[Scenario] = ()
+    program: str, scenarios: Iterable[Scenario]
 ) -> list[Arrivals]:
-    """Run *program* in each scenario, or in those that are given.
+    """Run *program* in each scenario, and note what its processes come to.
 
     On a busy machine a timeout may pass too early, and so a checkpoint be
     reached by chance. Another arrival at it has a better reason.
 
-    :param child: whether to look at the children, or at the parent
-    :returns: for each checkpoint, all arrivals
+    :returns: for each checkpoint, of the parent or of a child, all arrivals
     """
     found: dict[Checkpoint, Arrivals] = {}
-    lines: set[tuple[int, ...]] = set()
-
-    def note_effects(checkpoint: Checkpoint) -> object:
-        effects = {int(n): effect_of(n).value for n in STOPPING}
-        return (*checkpoint, effects) if checkpoint.child is child else None
-
-    for scenario in scenarios or scenarios_of(program, child=child):
+    known: set[tuple[bool, tuple[int, ...]]] = set()
+    for scenario in scenarios:
         scale = 0 if scenario == BASELINE else 4
         try:
             ended, notes = run_with_checkpoints(
@@ -114,14 +107,19 @@ def reach_checkpoints(
             *members, noted = ast.literal_eval(line)
             checkpoint = Checkpoint(*members)
             effects = {n: Effect(text) for n, text in noted.items()}
-            if scenario == BASELINE or checkpoint.lines not in lines:
+            if scenario == BASELINE or checkpoint[:2] not in known:
                 found.setdefault(checkpoint, [])
             if checkpoint in found:
                 found[checkpoint].append(
                     Arrival(checkpoint, scenario, effects, ended)
                 )
-        lines = {checkpoint.lines for checkpoint in found}
+        known = {checkpoint[:2] for checkpoint in found}
     return list(found.values())
+
+
+def note_effects(checkpoint: Checkpoint) -> object:
+    """Return a checkpoint, and what each signal would do there."""
+    return (*checkpoint, {int(n): effect_of(n).value for n in STOPPING})
 
 
 def inject(
