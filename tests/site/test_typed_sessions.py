@@ -1,8 +1,9 @@
 """Each session of a page gives what the page shows, typed at a prompt.
 
 The build runs the sessions as doctests, which read all of a session at once.
-A reader types it line by line, in one Python for the page: what a child does
-with the keyboard, or what an expression prints, shows only there.
+A reader types it line by line, in one Python for the page or, where a search
+leads to an entry, for the entry: what a child does with the keyboard, or what
+an expression prints, shows only there.
 """
 
 from __future__ import annotations
@@ -20,22 +21,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.slow
+# Who comes to an entry by the search has typed none of those before it.
+OF_ENTRIES = sorted(
+    [*DOCS.glob("reference/symptoms/*.md"), DOCS / "reference/how-do-i.md"]
+)
+ENTRIES = {
+    f"{page.stem}: {entry.partition(chr(10))[0]}": sessions
+    for page in OF_ENTRIES
+    for entry in re.split(r"(?m)^## ", page.read_text("utf-8"))
+    if (sessions := [b for b in blocks_of(entry) if b.name == "{doctest}"])
+}
 SESSIONS = {
     page: [block for _, block in found]
     for page, found in groupby(
         (pair for pair in blocks() if pair[1].name == "{doctest}"),
         key=lambda pair: pair[0],
     )
-}
-# Who comes to an entry by the search has typed none of those before it.
-ENTRIES = {
-    f"{page.stem}: {entry.partition(chr(10))[0]}": [
-        block for block in blocks_of(entry) if block.name == "{doctest}"
-    ]
-    for page in sorted(
-        [*DOCS.glob("reference/symptoms/*.md"), DOCS / "reference/how-do-i.md"]
-    )
-    for entry in re.split(r"(?m)^## ", page.read_text("utf-8"))[1:]
+    if DOCS / page not in OF_ENTRIES
 }
 
 
