@@ -120,7 +120,7 @@ class Interpreter:
         self.gone: dict[Endpoint, int] = {}
         self.ended: dict[int, int] = {}
         self.ports: dict[int, tuple[str, str]] = {}  # by the connections
-        self.tcp_tables = ["" for _ in traced]  # as far as they were read
+        self.tcp_tables = [[""] for _ in traced]  # as far as they were read
         self.looks: dict[int, str] = {}  # whole tables, by the steps before
         self.files: set[str] = set()  # that were made, as strace shows them
         self.watched_processes: dict[Endpoint, int] = {}  # by their pidfds
@@ -186,11 +186,12 @@ class Interpreter:
         if call.name != "read" or not TCP_TABLE.match(call.arguments):
             return
         text = data(call)
-        table = "" if TCP_HEAD in text else self.tcp_tables[number]
-        self.tcp_tables[number] = table + text
-        ended = call.result == 0 and TCP_HEAD in table
+        if TCP_HEAD in text:
+            self.tcp_tables[number].clear()
+        self.tcp_tables[number].append(text)
+        ended = call.result == 0 and TCP_HEAD in self.tcp_tables[number][0]
         if ended and self.steps[-1].process == number:
-            self.looks[len(self.steps) - 1] = table
+            self.looks[len(self.steps) - 1] = "".join(self.tcp_tables[number])
 
     def see_why_unknown(self, call: Call) -> None:
         """Refuse a call that a reader would miss.

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -120,9 +121,13 @@ class Call:
         """Whether a signal interrupted it, and it was made once more."""
         return "(" in self.rest and "ERESTART" in self.rest
 
-    @property
+    @cached_property
     def descriptors(self) -> list[int]:
-        return [int(number) for number in DESCRIPTOR.findall(self.arguments)]
+        """Its descriptors; a message alone has some behind the data."""
+        shown = self.arguments
+        if not self.name.endswith("msg"):
+            shown = shown.partition('"')[0]
+        return [int(number) for number in DESCRIPTOR.findall(shown)]
 
     @property
     def strings(self) -> list[bytes]:
@@ -163,7 +168,8 @@ def parse(text: str) -> Iterator[Call]:
             line = int(announced[2]) if announced[2] else line
         elif call.name != "stat" and not quiet:
             call.line = line
-            call.arguments = NAMED.sub(r"\1\2", call.arguments)
+            if ":[" in call.arguments:  # long data is rarely so
+                call.arguments = NAMED.sub(r"\1\2", call.arguments)
             last = call
             if call.name == "execve" and call.result == 0:
                 line = None  # another program, of which no line is known
