@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import pexpect
@@ -27,6 +28,7 @@ START = (
     "import sys; sys.__interactivehook__ = lambda: None;"
     f" sys.ps1, sys.ps2 = {PROMPT!r}, {GO_ON!r}; del sys"
 )
+NO_COMPLETION = Path(__file__).with_name("no_completion")
 FLAGS = doctest.ELLIPSIS | doctest.DONT_ACCEPT_TRUE_FOR_1  # as in conf.py
 OPTIONS = re.compile(r"(:[a-z-]+:.*\n)+\n*")
 PYVERSION = re.compile(r':pyversion: "?([^"\n]+)"?')
@@ -67,7 +69,7 @@ class Prompt:
             env=os.environ
             | {
                 "NO_COLOR": "1",
-                "PYTHONPATH": str(ROOT),
+                "PYTHONPATH": f"{NO_COMPLETION}{os.pathsep}{ROOT}",
                 "PYTHON_BASIC_REPL": "1",
                 "TERM": "dumb",
             },
