@@ -1,9 +1,9 @@
 """Each session of a page gives what the page shows, typed at a prompt.
 
 The build runs the sessions as doctests, which read all of a session at once.
-A reader types it line by line, in one Python for the page or, where a search
-leads to an entry, for the entry: what a child does with the keyboard, or what
-an expression prints, shows only there.
+A reader types it line by line, in one Python for the page or, where searches
+and links lead to an entry, for the entry: what a child does with the keyboard,
+or what an expression prints, shows only there.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.slow
-# Who comes to an entry by the search has typed none of those before it.
+# Who comes to an entry by a search or a link has typed none of those before.
 OF_ENTRIES = sorted(
-    [*DOCS.glob("reference/symptoms/*.md"), DOCS / "reference/how-do-i.md"]
+    page
+    for pattern in ("symptoms/*.md", "how-do-i.md", "answers*.md")
+    for page in (DOCS / "reference").glob(pattern)
 )
 ENTRIES = {
     f"{page.stem}: {entry.partition(chr(10))[0]}": sessions
     for page in OF_ENTRIES
-    for entry in re.split(r"(?m)^## ", page.read_text("utf-8"))
+    for entry in re.split(r"(?m)^##+ ", page.read_text("utf-8"))
     if (sessions := [b for b in blocks_of(entry) if b.name == "{doctest}"])
 }
 SESSIONS = {
