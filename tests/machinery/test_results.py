@@ -81,6 +81,7 @@ only_pipe = pytest.mark.parametrize("program", ["pipe"])
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a function that runs tests and returns the kept results."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # may be outdated
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeconftest("""
         from tests.harness.keep_results import KeepResults, add_option
         from tests.harness.results_plugin import Results
@@ -95,7 +96,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def run(source: str, *options: str) -> dict[str, Any]:
         pytester.makepyfile(test_it=IMPORTS + source)
-        pytester.runpytest("-p", "no:xdist", "-p", "no:randomly", *options)
+        pytester.runpytest(*options)
         return results_file.load()
 
     return run
@@ -202,7 +203,7 @@ def test_more_signals(program): pass
     ) -> None:
         source = f"@fault({words})\n@only_pipe\ndef test_it(program): pass\n"
         assert run(source)["results"] == []
-        told = pytester.runpytest("-p", "no:xdist").stderr.str()
+        told = pytester.runpytest().stderr.str()
         assert "test_it.py::test_it[pipe]: its mark is to be fault(GRO" in told
         assert "tests.harness.fault_groups" in told
 
@@ -278,8 +279,7 @@ def test_it(program):
         self, pytester: pytest.Pytester, source: str, *options: str
     ) -> pytest.RunResult:
         pytester.makepyfile(test_it=IMPORTS + source)
-        plain = ("-p", "no:xdist", "-p", "no:randomly")
-        return pytester.runpytest(*plain, "--keep-results", *options)
+        return pytester.runpytest("--keep-results", *options)
 
     def test_a_full_run_keeps_its_results(
         self, pytester: pytest.Pytester, kept: Path
