@@ -172,7 +172,10 @@ def test_a_malformed_transcript_is_refused(
         ":folder: pitfalls/zombie\n$ rm fixed.py; echo >broken.py",
     ],
 )
-def test_transcript_runs_as_shown(text: str) -> None:
+def test_transcript_runs_as_shown(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pseudo_terminals, "BUSY_TIMEOUT", 0.1)  # a LOOP's
     run(text)
 
 
