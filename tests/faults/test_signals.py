@@ -210,8 +210,9 @@ def expected_of_parent(
     if arrival.scenario.fault is Fault.INTERRUPT:
         endings[-TERM] = None
         words += ", or of the SIGTERM before"
-        if program in EXECUTING:  # it kills its programs then
-            endings[128 + KILL] = None
+        if program in EXECUTING:  # it kills its programs then, if they last
+            endings |= {128 + KILL: None, 0: None}
+            words += ", or its programs had ended well"
     if program in SUPERVISING:  # it finishes first, and may be told twice
         endings[-INT] = None
         words += ", or of the SIGINT that ends each run"
