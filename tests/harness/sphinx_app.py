@@ -46,12 +46,14 @@ def run(
     :returns: where it is, and what the builder complained of
     """
     logging.disable(logging.DEBUG)  # Sphinx tells all that it registers
-    app = SphinxTestApp(builder, source, folder, confoverrides=settings)
-    if isinstance(app.builder, StandaloneHTMLBuilder):
-        app.builder.templates.environment.bytecode_cache = KEPT
     try:
-        app.build()
+        app = SphinxTestApp(builder, source, folder, confoverrides=settings)
+        if isinstance(app.builder, StandaloneHTMLBuilder):
+            app.builder.templates.environment.bytecode_cache = KEPT
+        try:
+            app.build()
+        finally:
+            app.cleanup()
     finally:
-        app.cleanup()
         logging.disable(logging.NOTSET)
     return app.outdir, COLOUR.sub("", app.warning.getvalue())
