@@ -1,20 +1,19 @@
 """Runs a program, and reports what it does and leaves.
 
-``python run_and_report.py REPORT PROGRAM`` writes to the file REPORT, as JSON,
-the program's ``descriptors`` that are open at its end, how the ``children``
-ended that it waited for, how many it did not wait for, ``forgotten``, and the
-lines of the program that ran neither in it nor in a child, ``missed``.
+``python run_and_report.py REPORT PROGRAM`` writes a dictionary to the file
+REPORT, as Python shows it: the program's ``descriptors`` that are open at its
+end, how the ``children`` ended that it waited for, how many it did not wait
+for, ``forgotten``, and the lines of the program that ran neither in it nor in
+a child, ``missed``.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import runpy
 import sys
-import tempfile
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +84,8 @@ def main() -> None:
     _, report, program = sys.argv
     with open(program) as file:
         everything = set(lines_of(compile(file.read(), program, "exec")))
-    with tempfile.TemporaryFile() as seen:
+    with open(report, "wb+") as seen:  # to import tempfile takes long
+        os.unlink(report)
         # Out of the way of the program's own, whose numbers it may show.
         high = fcntl.fcntl(seen, fcntl.F_DUPFD_CLOEXEC, 200)
     with open(high, "rb") as lines:
@@ -108,7 +108,7 @@ def main() -> None:
                 lines.seek(0)
                 found["missed"] = sorted(everything - {*map(int, lines), 0})
                 with open(report, "w") as file:
-                    json.dump(found, file)
+                    file.write(repr(found))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import ast
 import contextlib
 import difflib
 import itertools
-import json
 import os
 import re
 import shutil
@@ -187,7 +186,7 @@ def run_and_report_on(
     done = run(*STRICT, RUN_AND_REPORT, "report", program, folder=folder)
     assert "Warning" not in done.stdout
     assert (done.returncode != 0) == ("Traceback" in done.stdout)
-    left = json.loads((folder / "report").read_text())
+    left = ast.literal_eval((folder / "report").read_text())
     left["children"] = sorted({*left["children"]} - {0})
     left["files"] = sorted({*os.listdir(folder)} - {program, "report"})
     missed: list[int] = left.pop("missed")
