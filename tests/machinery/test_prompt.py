@@ -72,10 +72,16 @@ def test_the_reader_is_in_the_directory(tmp_path: Path) -> None:
 
 
 def test_two_pythons_at_one_keyboard_are_noticed(tmp_path: Path) -> None:
-    """Whoever reads which line: one prompt is left when all is typed."""
+    """Whoever reads which line: one prompt is left when all is typed.
+
+    The parent's prompt waits until the child's has come, and the child sleeps.
+    """
     session = """\
-        >>> import os
-        >>> child = os.fork()
+        >>> import os, psutil
+        >>> def wait_for(child):
+        ...     while child and psutil.Process(child).status() != "sleeping":
+        ...         pass
+        >>> child = os.fork(); wait_for(child)
         >>> child >= 0
         True
     """
