@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from tests.harness.catalogue import RECEIVERS, SELECTING, SERVERS
+from tests.harness.catalogue import (
+    ECHO_SERVERS,
+    RECEIVERS,
+    SELECTING,
+    SERVERS,
+)
 from tests.harness.fault_groups import FaultGroup
 from tests.harness.peers import (
     LOOPBACK,
@@ -69,6 +74,9 @@ def test_may_have_its_port_again_at_once(program: str) -> None:
         with RunningProgram(program, replace=at_port(port)) as running:
             assert running.line() == f"Socket has port {port}"
             with client_of(program, first) as client:
+                if program in ECHO_SERVERS:  # a child may not have it yet
+                    client.sendall(b"one")
+                    assert client.recv(3) == b"one"
                 running.signal(signal.SIGINT)  # while they are connected
                 assert running.finish().status == -signal.SIGINT
                 assert client.recv(1) == b""
