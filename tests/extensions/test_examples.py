@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from sphinx.errors import SphinxError
 
+from ipcdocs.verification import processes
 from tests.harness import markdown_blocks, small_sites
 
 if TYPE_CHECKING:
@@ -240,12 +241,59 @@ def test_each_page_is_executed_in_one_of_several_processes(
     ]
 
 
-def test_a_doctest_that_ends_its_process_is_told(tmp_path: Path) -> None:
-    page = "# Page\n\n```{doctest}\n>>> import os\n>>> os._exit(0)\n```\n"
-    with pytest.raises(SphinxError, match="a doctest of index, or of a page"):
-        small_sites.build(
-            tmp_path,
-            {"index.md": page},
-            "ipcdocs.verification.run_examples",
-            builder="doctest",
-        )
+def report_on(folder: Path, pages: dict[str, str]) -> str:
+    """Return what the builder writes after it has executed pages."""
+    small_sites.build(
+        folder, pages, "ipcdocs.verification.run_examples", builder="doctest"
+    )
+    return (folder / "doctest" / "output.txt").read_text("utf-8")
+
+
+LAST = """
+# Page
+
+```{doctest}
+>>> import os, signal, threading
+```
+
+```{doctest}
+>>> %s
+```
+"""
+
+
+def test_a_page_that_ends_its_process_fails_and_no_other(
+    tmp_path: Path,
+) -> None:
+    deadly = LAST % "os.kill(os.getpid(), signal.SIGTERM)"
+    report = report_on(tmp_path, {"index.md": deadly, "other.md": WRONG})
+    assert (
+        "Document: index\nThe process that executed it was ended by SIGTERM, "
+        "in or after the block at index.md, line 9\n"
+    ) in report
+    assert "Document: other\n" in report
+    assert "    2 failures in tests\n" in report
+
+
+def test_a_page_that_is_never_done_fails(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(processes, "LIMIT", 0.1)
+    report = report_on(tmp_path, {"index.md": LAST % "signal.pause()"})
+    assert "executed it ended with exit status 1" in report
+    assert "Timeout (0:00:00.1" in capfd.readouterr().err
+
+
+def test_a_child_of_a_page_that_lives_longer_delays_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    forks = LAST % (
+        'pid = os.fork() or signal.pause(); _ = open("pid", "w").write('
+        "str(pid)); os._exit(3)"
+    )
+    report = report_on(tmp_path, {"index.md": forks})
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    assert "ended with exit status 3" in report

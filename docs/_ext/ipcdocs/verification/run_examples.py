@@ -16,22 +16,20 @@ from __future__ import annotations
 import atexit
 import io
 import os
-import signal
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from docutils import nodes
-from sphinx.errors import SphinxError
 from sphinx.ext.doctest import DocTestBuilder
 from sphinx.util import logging
 
+from ipcdocs.verification.processes import work_on_each
+
 if TYPE_CHECKING:
     import doctest
+    from collections.abc import Callable
     from collections.abc import Set as AbstractSet
     from logging import LogRecord
 
@@ -39,6 +37,8 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
     from sphinx.ext.doctest import TestGroup
     from sphinx.util.typing import ExtensionMetadata
+
+    from ipcdocs.verification.processes import Worker
 
 logger = logging.getLogger(__name__)
 COUNTS = tuple(
@@ -59,27 +59,30 @@ class Executed(NamedTuple):
 class ExamplesBuilder(DocTestBuilder):
     """Sphinx's own, with the right lines, and several pages at a time."""
 
-    forked: ClassVar[ExamplesBuilder]  # what the pool's processes inherit
+    tell: Callable[[object], None]  # where it is, and what came of a page
 
     def write_documents(self, docnames: AbstractSet[str]) -> None:
-        """Execute the doctests of pages; most of the time these wait.
-
-        :raises SphinxError: if one of them ends the process
-        """
-        names = sorted(docnames)
-        ExamplesBuilder.forked = self
+        """Execute the doctests of pages; most of the time these wait."""
         self.outfile.flush()  # or each process would write it once more
-        processes, fork = 2 * (os.cpu_count() or 1), get_context("fork")
-        with ProcessPoolExecutor(processes, fork) as pool:
-            results = pool.map(execute_page, names)
-            for name in names:
-                try:
-                    self.add(next(results))
-                except BrokenProcessPool:
-                    raise SphinxError(
-                        f"a doctest of {name}, or of a page after it, ended"
-                        " the process that executed it"
-                    ) from None
+        at_once = 2 * (os.cpu_count() or 1)
+        workers = work_on_each(self.execute, sorted(docnames), at_once)
+        for worker in sorted(workers, key=lambda worker: worker.name):
+            if isinstance(worker.last, Executed):
+                self.add(worker.last)
+            else:
+                self.add_death(worker)
+
+    def execute(self, name: str, tell: Callable[[object], None]) -> None:
+        """Execute the doctests of a page, in a process that works on it."""
+        self.tell = tell
+        report = io.StringIO()
+        self.outfile = report  # type: ignore[assignment] # not a file
+        collector = logging.LogCollector()
+        with collector.collect():
+            self.test_doc(name, self.env.get_doctree(name))
+        logging.convert_serializable(collector.logs)
+        counts = [getattr(self, count) for count in COUNTS]
+        tell(Executed(collector.logs, report.getvalue(), counts))
 
     def add(self, executed: Executed) -> None:
         """Report what came of a page, and count it."""
@@ -88,6 +91,16 @@ class ExamplesBuilder(DocTestBuilder):
         self.outfile.write(executed.report)
         for name, count in zip(COUNTS, executed.counts, strict=True):
             setattr(self, name, getattr(self, name) + count)
+
+    def add_death(self, worker: Worker) -> None:
+        """Report that a page's process did not come to the page's end."""
+        self._warn_out(
+            f"\nDocument: {worker.name}\n"
+            f"The process that executed it {worker.how_it_ended()}, in or "
+            f"after the block at {worker.last or 'its beginning'}\n"
+        )
+        self.total_tries += 1
+        self.total_failures += 1
 
     @staticmethod
     def get_line_number(node: nodes.Node) -> int | None:
@@ -109,6 +122,7 @@ class ExamplesBuilder(DocTestBuilder):
         def run_at_its_line(
             test: doctest.DocTest, **options: object
         ) -> doctest.TestResults:
+            self.tell(f"{test.filename}, line {(test.lineno or 0) + 1}")
             if self.type == "exec":  # testcode, not doctest
                 for example in test.examples:
                     example.lineno = 0
@@ -119,24 +133,6 @@ class ExamplesBuilder(DocTestBuilder):
             return super().test_group(group)
         finally:
             del self.test_runner.run
-
-
-def execute_page(name: str) -> Executed:
-    """Execute the doctests of a page, in a process of its builder's pool."""
-    builder = ExamplesBuilder.forked
-    report = io.StringIO()
-    builder.outfile = report  # type: ignore[assignment] # not a file
-    for count in COUNTS:
-        setattr(builder, count, 0)
-    collector = logging.LogCollector()
-    with collector.collect():
-        builder.test_doc(name, builder.env.get_doctree(name))
-    # A descriptor that a page left there would get a byte by each signal of
-    # later pages, whatever has its number then.
-    signal.set_wakeup_fd(-1)
-    logging.convert_serializable(collector.logs)
-    counts = [getattr(builder, count) for count in COUNTS]
-    return Executed(collector.logs, report.getvalue(), counts)
 
 
 def start_tests(app: Sphinx) -> None:
