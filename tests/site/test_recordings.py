@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 from dataclasses import fields, replace
 from pprint import pformat
@@ -21,7 +22,7 @@ from tests.harness.recordings import load
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ipcdocs.recording.model import State
+    from ipcdocs.recording.model import Recording, State
 
 # The build itself refuses a recording that is corrupt or not up to date.
 pytestmark = pytest.mark.slow
@@ -118,6 +119,16 @@ class TestRecording:
                     assert steps[cause].call in CLOSING
 
 
+def without(made: Recording, number: int) -> Recording:
+    """Return a recording that lacks a step, which nothing needs."""
+    steps = [
+        replace(step, causes=[n - (n > number) for n in step.causes])
+        for step in made.steps
+        if step is not made.steps[number]
+    ]
+    return replace(made, steps=steps)
+
+
 @pytest.mark.parametrize(
     ("name", "process", "matters"),
     [
@@ -154,14 +165,23 @@ def test_the_call_that_a_deadly_signal_interrupts_does_not_matter() -> None:
     """It came a little earlier, and the call had not begun."""
     made = load("round_trips")
     number = next(n for n, s in enumerate(made.steps) if s.error == "EINTR")
-    steps = [
-        replace(step, causes=[n - (n > number) for n in step.causes])
-        for step in made.steps
-        if step is not made.steps[number]
-    ]
-    assert comparable(replace(made, steps=steps)) == comparable(made)
-    del steps[number - 1]
-    assert comparable(replace(made, steps=steps)) != comparable(made)
+    shorter = without(made, number)
+    assert comparable(shorter) == comparable(made)
+    shorter = without(shorter, number - 1)
+    assert comparable(shorter) != comparable(made)
+
+
+def test_that_there_was_no_news_yet_does_not_matter() -> None:
+    made = load("framed_echo")
+    server = [n for n, step in enumerate(made.steps) if step.process == 0]
+    asked = {"again": 0, "once": 0}
+    for number, following in itertools.pairwise(server):
+        step = made.steps[number]
+        if (step.call, step.detail, step.error) == ("epoll_wait", "", ""):
+            again = made.steps[following].call == step.call
+            asked["again" if again else "once"] = number
+    assert comparable(without(made, asked["again"])) == comparable(made)
+    assert comparable(without(made, asked["once"])) != comparable(made)
 
 
 @pytest.mark.parametrize("member", ["endpoint", "sent_to", "taken_from"])

@@ -699,16 +699,17 @@ def comparable(recording: Recording) -> object:
     nor whether the call that it interrupted had begun, nor which of several
     closed the end of which a reader saw the end, nor for which of several
     children it was waited first, nor which number was drawn at random, as
-    sixteen hexadecimal digits. Who had to wait is compared only where it was
-    for a program that had yet to be started, and not after a server has
-    forked, which may take longer than that start.
+    sixteen hexadecimal digits, nor how often epoll_wait() found nothing right
+    before it was called again: asyncio asks whether there is news whenever it
+    has something else to do. Who had to wait is compared only where it was for
+    a program that had yet to be started, and not after a server has forked,
+    which may take longer than that start.
     """
     order: list[list[int]] = [[] for _ in recording.processes]
     for number, step in enumerate(recording.steps):
         if not step.call.startswith("SIG"):
             own = order[step.process]
-            before = recording.steps[own[-1]].error if own else ""
-            if (step.call, before) == ("killed", "EINTR"):
+            if own and not counts(recording.steps[own[-1]], step):
                 own.pop()
             own.append(number)
     order = [[*waits_by_child(recording, numbers)] for numbers in order]
@@ -759,6 +760,15 @@ def comparable(recording: Recording) -> object:
         if step.call.startswith("SIG")
     }
     return recording.transcript, recording.sources, names, steps, signals
+
+
+def counts(step: Step, following: Step) -> bool:
+    """Return True if a step tells something that the one after it does not."""
+    if following.call == "killed":
+        return step.error != "EINTR"
+    in_vain = not step.detail and not step.error
+    again = (step.call, step.line) == (following.call, following.line)
+    return not (step.call == "epoll_wait" and in_vain and again)
 
 
 def waits_by_child(recording: Recording, numbers: list[int]) -> Iterator[int]:
