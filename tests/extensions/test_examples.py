@@ -242,7 +242,7 @@ def test_each_page_is_executed_in_one_of_several_processes(
 
 
 def report_on(folder: Path, pages: dict[str, str]) -> str:
-    """Return what the builder writes after it has executed pages."""
+    """Return the report of the builder that has executed pages."""
     small_sites.build(
         folder, pages, "ipcdocs.verification.run_examples", builder="doctest"
     )
