@@ -45,7 +45,7 @@ from tests.harness.signal_injection.checkpoints import STOPPING
 from tests.harness.signal_injection.inject import (
     NOTES,
     run_with_checkpoints,
-    watch_process_ids,
+    watch_children,
 )
 from tests.harness.signal_injection.scenarios import BASELINE
 
@@ -264,7 +264,7 @@ def test_signals_nobody_for_whom_it_has_waited(program: str) -> None:
 
     def watch_and_run() -> None:
         os.waitpid = wait_and_tell
-        watch_process_ids()
+        watch_children()
         main_of(program, "true", "sleep 1000")()
 
     with RunningProgram(watch_and_run, name=program) as running:

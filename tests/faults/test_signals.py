@@ -53,9 +53,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     Injections = Iterable[tuple[Arrivals, int]]  # where, and which signal
+    Case = tuple[int, Effect, object]  # a signal; what else tells it apart
 
 INT, TERM, KILL = signal.SIGINT, signal.SIGTERM, signal.SIGKILL
 MOST = 3  # failures that one message shows
+# What ^C leaves of these may depend on the line: a file, or a process that
+# handles or blocks signals when others do not.
+LEAVING_THINGS = {
+    *MAKING_FILES,
+    *SUPERVISING,
+    *(p for p in FORKING if p in HANDLING_SIGNALS + EXECUTING),
+}
 OF_CHILD = r"\w+: child: .*\n|(?:Traceback| |\w+Error: ).*\n"
 
 # Each takes hundreds of runs: on a busy machine that may take a minute.
@@ -132,28 +140,30 @@ def injections_at(program: str, reached: list[Arrivals]) -> Injections:
     """Yield the arrivals at which to inject a signal, and the signal.
 
     What nothing handles ends a process by itself, so once is enough. But ^C
-    comes to all processes of a program: if it has several, or files to remove,
-    ^C comes at each line. What waits or is handled comes at each line as well,
-    and SIGTERM also when the line is come to in another way.
+    comes to all processes of a program. If one of them may go on, or leave a
+    file, ^C comes at each line. If not, it comes at the first and at the last
+    arrival with each number of children. What waits or is handled comes at
+    each line as well, and SIGTERM also when the line is come to in another
+    way.
     """
-    may_leave_things = program in FORKING + MAKING_FILES + SUPERVISING
-    seen = set()
+    at_each_line = program in LEAVING_THINGS
+    cases: dict[Case, list[tuple[Arrivals, int]]] = {}
     for arrivals in reached:
-        checkpoint, _, effects, _ = arrivals[0]
+        checkpoint, _, effects, children, _ = arrivals[0]
         for number in STOPPING:
             effect = effects[number]
-            case: tuple[object, ...] = number, effect, checkpoint.lines[0]
+            case: Case = number, effect, checkpoint.lines[0]
             if effect == Effect.RAISES:
                 continue
-            if effect == Effect.KILLS and not (
-                number == INT and may_leave_things
-            ):
-                case = number, effect
+            if effect == Effect.KILLS and not (number == INT and at_each_line):
+                case = number, effect, children if number == INT else None
             elif effect != Effect.KILLS and number == TERM:
                 case = number, effect, checkpoint
-            if case not in seen:
-                seen.add(case)
-                yield arrivals, number
+            cases.setdefault(case, []).append((arrivals, number))
+    for case, (first, *others) in cases.items():
+        yield first
+        if others and case[:2] == (INT, Effect.KILLS):
+            yield others[-1]
 
 
 def kills_at(program: str, *, child: bool) -> Injections:
@@ -359,7 +369,7 @@ def wrong_effects(program: str, reached: list[Arrivals]) -> Iterator[str]:
     """
     first = first_statement(program)
     for arrivals in reached:
-        checkpoint, _, effects, _ = arrivals[0]
+        checkpoint, _, effects, *_ = arrivals[0]
         for number, effect in effects.items():
             intended = {Effect.KILLS}
             if program in HANDLING_SIGNALS + EXECUTING:

@@ -26,7 +26,7 @@ from tests.harness.signal_injection.inject import (
     effect_of,
     inject,
     reach_checkpoints,
-    watch_process_ids,
+    watch_children,
 )
 from tests.harness.signal_injection.scenarios import (
     BASELINE,
@@ -253,7 +253,7 @@ def test_threads_do_not_count_each_others_descriptors() -> None:
 
 def test_a_signal_to_who_was_waited_for_is_told() -> None:
     def wait_and_kill() -> None:
-        watch_process_ids()
+        watch_children()
         child = os.fork()
         if child == 0:
             os.read(hold, 1)

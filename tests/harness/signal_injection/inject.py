@@ -58,6 +58,7 @@ MESSAGE, LONG = b"one\0\x1b\0", b"one" * 8000  # for those who receive
 NOTES = LAST + 1  # the descriptor of a file in which a process notes things
 INJECTED = b"injected\n"
 IN_CHILD = b"in child\n"  # what a server outlives
+CHILDREN: set[int] = set()  # of this process, that it has not waited for
 
 
 class Effect(StrEnum):
@@ -76,6 +77,7 @@ class Arrival(NamedTuple):
     checkpoint: Checkpoint
     scenario: Scenario
     effects: dict[int, Effect]  # of each signal, if it had come
+    children: int  # of the process, that it had not waited for
     without_signal: ExitReport
 
 
@@ -104,22 +106,26 @@ def reach_checkpoints(
             error.add_note("no signal was sent yet")
             raise
         for line in notes:
-            *members, noted = ast.literal_eval(line)
+            *members, noted, children = ast.literal_eval(line)
             checkpoint = Checkpoint(*members)
             effects = {n: Effect(text) for n, text in noted.items()}
             if scenario == BASELINE or checkpoint[:2] not in known:
                 found.setdefault(checkpoint, [])
             if checkpoint in found:
                 found[checkpoint].append(
-                    Arrival(checkpoint, scenario, effects, ended)
+                    Arrival(checkpoint, scenario, effects, children, ended)
                 )
         known = {checkpoint[:2] for checkpoint in found}
     return list(found.values())
 
 
 def note_effects(checkpoint: Checkpoint) -> object:
-    """Return a checkpoint, and what each signal would do there."""
-    return (*checkpoint, {int(n): effect_of(n).value for n in STOPPING})
+    """Return a checkpoint, what each signal would do, and how many children.
+
+    :returns: the members of the checkpoint, and the other two
+    """
+    effects = {int(n): effect_of(n).value for n in STOPPING}
+    return (*checkpoint, effects, len(CHILDREN))
 
 
 def inject(
@@ -322,16 +328,17 @@ def run(
     gc.disable()  # it would copy what we have in common with our parent
     warnings.simplefilter("ignore", ResourceWarning)
     os._exit = posix._exit  # no coverage to save: it cannot trace as well
-    watch_process_ids()
+    watch_children()
     with arranged(scenario):
         watch_checkpoints(str(FILES[program]), reached)
         main()
 
 
-def watch_process_ids() -> None:
-    """Write on standard error of a signal to a process that was waited for.
+def watch_children() -> None:
+    """Note which there are, and tell of a signal to one that is gone.
 
-    Another process may have its number by now.
+    That is written on standard error: another process may have the number of
+    one that was waited for.
     """
     gone: set[int] = set()
     fork, kill = os.fork, os.kill
@@ -339,6 +346,10 @@ def watch_process_ids() -> None:
     def fork_and_note() -> int:
         pid = fork()
         gone.discard(pid)
+        if pid:
+            CHILDREN.add(pid)
+        else:
+            CHILDREN.clear()
         return pid
 
     def watch(wait: Callable[..., Any]) -> Callable[..., Any]:
@@ -346,6 +357,7 @@ def watch_process_ids() -> None:
         def wait_and_note(*arguments: object) -> Any:  # noqa: ANN401
             found = wait(*arguments)
             gone.update(found[:1] if found[0] else ())
+            CHILDREN.discard(found[0])
             return found
 
         return wait_and_note
