@@ -101,17 +101,17 @@ def exchange(client: socket.socket, request: bytes, until: float) -> bytes:
     return b""
 
 
-def serve(server: socket.socket, until: socket.socket | int) -> None:
+def serve(server: socket.socket, stop: socket.socket | int) -> None:
     """Answer requests; do what each asks once, however often it comes.
 
     :param server: bound; nobody else receives from it
-    :param until: a socket or descriptor; readable, it ends the service
+    :param stop: a socket or descriptor; readable, it ends the service
     :raises OSError: if either is none that can be waited for
 
     See :manpage:`poll(2)` and :manpage:`recvfrom(2)`.
     """
     leagues, answers = 0.0, dict[bytes, bytes]()
-    while until not in wait([server, until]):  # select, for any descriptor
+    while stop not in wait([server, stop]):  # select, for any descriptor
         with suppress(OSError):  # a false alarm, or a client without a port
             request, client = server.recvfrom(65536, socket.MSG_DONTWAIT)
             if len(head := request[:HEAD]) < HEAD or head[:1] != b"?":
