@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
@@ -42,6 +43,16 @@ def pytest_collect_file() -> Generator[
     """Look for no doctests in the tests: that took a quarter of collection."""
     found = yield
     return [each for each in found if "Doctest" not in type(each).__name__]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage meanwhile: whatever is made stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

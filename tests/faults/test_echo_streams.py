@@ -41,6 +41,7 @@ from tests.harness.peers import address_in, client_of, framed, open_socket
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
+    anew,
     assert_idle,
     children_of,
     kill_self,
@@ -61,9 +62,16 @@ fault = pytest.mark.fault
 
 
 @contextlib.contextmanager
-def serving(program: str) -> Iterator[tuple[RunningProgram, str]]:
-    """Yield a server, and its first line; then see that it serves on."""
-    with RunningProgram(program) as running:
+def serving(
+    program: str, *, many: bool = False
+) -> Iterator[tuple[RunningProgram, str]]:
+    """Yield a server, and its first line; then see that it serves on.
+
+    :param many: whether many peers come, for each of which it may fork
+    """
+    forks = many and program in FORKING_SERVERS and program in SERVING_MANY
+    action = anew(program) if forks else program
+    with RunningProgram(action, name=program) as running:
         first = running.line()
         yield running, first
         with client_of(program, first) as client:
@@ -96,7 +104,7 @@ def test_one_byte_at_a_time(program: str) -> None:
 @fault(FaultGroup.CONTENT, "a message cut in two, at every place")
 @every_server
 def test_message_cut_at_every_place(program: str) -> None:
-    with serving(program) as (_, first):
+    with serving(program, many=True) as (_, first):
         for place in range(1, len(data := framed(program, TEXT.encode()))):
             with client_of(program, first) as client:
                 client.sendall(data[:place])
@@ -198,7 +206,7 @@ def test_serves_many_peers_at_once(program: str) -> None:
             if program not in FEW_AT_ONCE:  # or others wait until it leaves
                 together.wait()
 
-    with serving(program) as (_, first):
+    with serving(program, many=True) as (_, first):
         peers = [
             threading.Thread(target=speak, args=(number,))
             for number in range(MANY)
@@ -214,7 +222,7 @@ def test_serves_many_peers_at_once(program: str) -> None:
 @fault(FaultGroup.STREAM_PEERS, "200 peers one after another")
 @every_server
 def test_serves_many_peers_one_after_another(program: str) -> None:
-    with serving(program) as (_, first):
+    with serving(program, many=True) as (_, first):
         for number in range(MANY):
             with client_of(program, first) as client:
                 assert_echoed(client, framed(program, str(number).encode()))
@@ -273,7 +281,7 @@ def test_a_full_backlog_keeps_peers_waiting(program: str) -> None:
             peer.connect(address_in(first))
 
     with (
-        serving(program) as (running, first),
+        serving(program, many=True) as (running, first),
         contextlib.ExitStack() as stack,
     ):
         with stopped(running):

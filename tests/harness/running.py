@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 
 import pytest
 
-from tests.harness.catalogue import FILES, FORKING, NOT_COLLECTING
+from tests.harness.catalogue import FILES, FORKING, NOT_COLLECTING, ROOT
 from tests.harness.coverage_at_signals import (
     install_coverage_save,
     save_coverage_of,
@@ -82,6 +82,29 @@ def main_of(
         vars(module).update(names)
         sys.argv = [f"{program}.py", *arguments]
         sys.exit(module.main())
+
+    return run
+
+
+def anew(
+    program: str, *arguments: str, **names: object
+) -> Callable[[], NoReturn]:
+    """Return a function that replaces this process by Python with *program*.
+
+    It is for a program that forks many times: a fork copies the page tables of
+    all that a process holds, and a test's process holds every test.
+
+    :param names: take the place of its own, if their repr() tells them
+    """
+    script = (
+        f"import sys; from ipc_examples import {program} as module; "
+        f"vars(module).update({names!r}); sys.exit(module.main())"
+    )
+
+    def run() -> NoReturn:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = sys.executable, "-c", script, *arguments
+        os.execve(sys.executable, command, environment)  # noqa: S606
 
     return run
 

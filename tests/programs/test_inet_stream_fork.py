@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import resource
 import signal
 import sys
@@ -16,7 +17,6 @@ from tests.harness.fault_groups import FaultGroup
 from tests.harness.forking_servers import (
     assert_echoed,
     failing_once,
-    quiet,
     room_for_descriptors,
     wait_until_served,
 )
@@ -24,6 +24,7 @@ from tests.harness.peers import client_of
 from tests.harness.running import (
     DEADLINE,
     RunningProgram,
+    anew,
     assert_exit_report,
     assert_idle,
     children_of,
@@ -179,12 +180,7 @@ class TestLimits:
         with (
             room_for_descriptors(2 * IDLE),
             RunningProgram(
-                NAME,
-                replace={
-                    "CHILDREN": 20,
-                    "LONGEST": 0.01,
-                    "complain": quiet,
-                },
+                anew(NAME, CHILDREN=20, LONGEST=0.01), name=NAME
             ) as running,
             contextlib.ExitStack() as stack,
         ):
@@ -196,7 +192,9 @@ class TestLimits:
             assert 0 < most <= 20
             wait_until_served(lambda: client_of(NAME, first))
             wait_until_childless(running.pid)
-            assert running.interrupt() == (-signal.SIGINT, "", "")
+            status, _, err = running.interrupt()
+            assert status == -signal.SIGINT
+            assert re.fullmatch(rf"({NAME}: timed out\n)+", err)
 
 
 class TestMisfortunes:

@@ -18,6 +18,7 @@ from ipc_examples.reap_children import (
 from tests.harness.running import (
     RunningProgram,
     act_in_child,
+    anew,
     assert_exit_report,
     error_line,
     kill_self,
@@ -44,7 +45,7 @@ def test_shows_what_each_way_leaves() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 60])
 def test_takes_any_number(count: int) -> None:
-    with RunningProgram(NAME, str(count)) as running:
+    with RunningProgram(anew(NAME, str(count)), name=NAME) as running:
         status, out, err = running.finish()
     assert (status, err) == (0, "")
     left = [line.partition(": ")[2] for line in out.splitlines()]

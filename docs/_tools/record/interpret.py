@@ -41,7 +41,7 @@ TAKING = {
 READING = {"read", "readv", "recv", "recvfrom", "recvmsg"}
 FROM_OUTSIDE = {"file", "terminal"}  # whose data need no sender
 IGNORED = {"SIGCHLD", "getsockname"}
-BUFFER = re.compile(r'iov_base="((?:[^"\\]|\\.)*)"')
+BUFFER = re.compile(r'iov_base="([^"\\]*(?:\\.[^"\\]*)*)"')
 # What the kernel tells, in a file that has no other writer. Python from 3.12
 # on looks there, after a fork, whether it has other threads.
 KERNELS_FILE = re.compile(r"\d+</proc/\S+>")

@@ -95,7 +95,7 @@ LINE = re.compile(
 )
 SIGNAL = re.compile(r"(?P<start>\d+\.\d+) --- (?P<signal>SIG\w+) .*---")
 DEATH = re.compile(r"(?P<start>\d+\.\d+) \+\+\+ killed by (?P<signal>\w+)\b.*")
-STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+STRING = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"')
 DESCRIPTOR = re.compile(r"(\d+)<")
 NAMED = re.compile(r'(\d+<[\w-]+:\[)[^]]*"[^]]*(\])')  # by strace, not by us
 
