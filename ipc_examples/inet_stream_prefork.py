@@ -103,13 +103,13 @@ def supervise(listener: socket.socket) -> None:
     See :manpage:`pipe(2)`, :manpage:`signal(2)` and :manpage:`wait(2)`.
     """
     children: set[int] = set()
-    reader, writer = os.pipe()  # our end is a lifeline: nobody writes on it
-    with open(reader, "rb", 0), open(writer, "wb", 0) as lifeline:
-        signal.signal(signal.SIGTERM, lambda *_: lifeline.close())
-        while children or not lifeline.closed:
+    reader, writer = os.pipe()  # the lifeline: nobody writes on it
+    with open(reader, "rb", 0), open(writer, "wb", 0) as ours:
+        signal.signal(signal.SIGTERM, lambda *_: ours.close())
+        while children or not ours.closed:
             try:
-                while len(children) < CHILDREN and not lifeline.closed:
-                    children.add(start_child(listener, reader, lifeline))
+                while len(children) < CHILDREN and not ours.closed:
+                    children.add(start_child(listener, reader, ours))
                 if children:
                     wait_for_one(children)
             except OSError as error:

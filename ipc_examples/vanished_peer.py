@@ -69,7 +69,7 @@ def keepalive(connection: socket.socket) -> None:
 
 
 def user_timeout(connection: socket.socket) -> None:
-    """Send, and limit how long the data may be unacknowledged.
+    """Send, and limit how long the data may be unconfirmed.
 
     :raises TimeoutError: ETIMEDOUT, when they are for too long
     :raises OSError: if the connection breaks
