@@ -80,7 +80,7 @@ def start_child(connection: socket.socket, listener: socket.socket) -> None:
     if os.fork() == 0:
         status = 1
         try:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # reap() is ours alone
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # reap() is ours
             listener.close()
             echo(connection)
             status = 0

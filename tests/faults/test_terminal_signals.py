@@ -161,6 +161,15 @@ def await_waiting(program: str, terminal: Terminal) -> None:
         terminal.press(lines)
         terminal.expect(lines.replace("\n", "\r\n").encode())  # their echo
     terminal.expect(rb"\r\n")
+    await_all_waiting(terminal)
+
+
+def await_all_waiting(terminal: Terminal) -> None:
+    """Wait until each process in a terminal waits in a system call.
+
+    A signal that comes a moment before such a call does not end it: Python's
+    handlers run after it.
+    """
     for pid, *_ in members(terminal.pid, session=True):
         wait_until_blocked(pid)
 
@@ -208,6 +217,7 @@ def assert_left_nothing() -> None:
 def test_closing_its_terminal_leaves_no_file(program: str) -> None:
     with Terminal(*command_of(program)) as terminal:
         terminal.expect(rb"socket\r\n")
+        await_all_waiting(terminal)
         terminal.hang_up()
         assert terminal.finish() == -signal.SIGHUP
         assert_left_nothing()
@@ -223,6 +233,7 @@ def test_closing_its_shells_terminal_leaves_no_file(
     with Terminal(BASH, "--norc") as terminal:
         terminal.press(f"{shlex.join(command_of(program))}\n")
         terminal.expect(rb"socket\r\n")
+        await_all_waiting(terminal)
         if keys:
             terminal.press(keys)
             terminal.expect(rb"Stopped")
