@@ -131,6 +131,7 @@ def test_a_moment_can_be_the_one_before() -> None:
         ("the second close", 5),
         ("the parent's second read", 9),
         ("the client's socket", 18),
+        ("client's socket", 18),  # child 1 has no article
         ("the third recvfrom", 26),
         ("the SIGTERM", 11),
     ],

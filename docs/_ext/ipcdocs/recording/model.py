@@ -90,7 +90,7 @@ KEEPS_BOUNDARIES = ("datagram",)  # between messages
 ONE_WAY = ("pipe", "fifo")  # read from at 0, written to at 1
 ORDINALS = ("first", "second", "third")
 STEP = re.compile(
-    r"the (?:(?P<process>.+)'s )?"
+    r"(?:the |(?:the )?(?P<process>.+?)'s )"
     rf"(?:(?P<nth>{'|'.join(ORDINALS)}) )?(?P<call>\w+)"
 )
 
