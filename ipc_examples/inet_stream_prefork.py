@@ -29,17 +29,18 @@ name stands for its first address.
 import argparse
 import contextlib
 import os
-import select
 import signal
 import socket
 import sys
 import time
+from multiprocessing.connection import wait
 from typing import BinaryIO
 
 CHILDREN = 4  # and so many clients at once; others wait in the queue
 LONGEST = 20.0  # seconds that a client may take in all
 LAST_CALL = 1.0  # seconds that a child goes on accepting when it has to end
 RETRY_DELAY = 1.0  # seconds, after a child or a fork() that failed
+WAITED = {signal.SIGCHLD, signal.SIGTERM}  # a child has ended; so shall we
 
 
 def serve(listener: socket.socket, lifeline: int) -> None:
@@ -54,10 +55,7 @@ def serve(listener: socket.socket, lifeline: int) -> None:
 
     See :manpage:`poll(2)` and :manpage:`accept(2)`, "Errors".
     """
-    poller = select.poll()
-    poller.register(listener, select.POLLIN)
-    poller.register(lifeline, select.POLLIN)
-    while lifeline not in dict(poller.poll()):
+    while lifeline not in wait([listener, lifeline]):
         with contextlib.suppress(BlockingIOError):  # another was faster
             echo(listener.accept()[0])
     end = time.monotonic() + LAST_CALL
@@ -98,36 +96,38 @@ def complain(what: object) -> None:
 def supervise(listener: socket.socket) -> None:
     """Keep CHILDREN children at work until SIGTERM comes; wait for them.
 
+    The signals WAITED have to be blocked, so that sigwait() misses none.
+
     :raises OSError: if there is no room for a pipe
 
-    See :manpage:`pipe(2)`, :manpage:`signal(2)` and :manpage:`wait(2)`.
+    See :manpage:`pipe(2)` and :manpage:`sigwait(3)`.
     """
     children: set[int] = set()
     reader, writer = os.pipe()  # the lifeline: nobody writes on it
     with open(reader, "rb", 0), open(writer, "wb", 0) as ours:
-        signal.signal(signal.SIGTERM, lambda *_: ours.close())
         while children or not ours.closed:
             try:
+                reap(children)
                 while len(children) < CHILDREN and not ours.closed:
                     children.add(start_child(listener, reader, ours))
-                if children:
-                    wait_for_one(children)
+                if children and signal.sigwait(WAITED) == signal.SIGTERM:
+                    ours.close()
             except OSError as error:
                 complain(error)
                 time.sleep(RETRY_DELAY)  # or we might be kept busy
 
 
-def wait_for_one(children: set[int]) -> None:
-    """Wait until a child ends; take it out of *children*.
+def reap(children: set[int]) -> None:
+    """Take those that have ended out of *children*.
 
-    :raises ChildProcessError: if it failed
+    :raises ChildProcessError: at the first that failed
 
     See :manpage:`wait(2)`. As process 1 of a container we get others, too.
     """
-    child, status = os.wait()
-    children.discard(child)
-    if status := os.waitstatus_to_exitcode(status):
-        raise ChildProcessError(f"a child ended with status {status}")
+    while children and (ended := os.waitpid(-1, os.WNOHANG))[0]:
+        children.discard(ended[0])
+        if status := os.waitstatus_to_exitcode(ended[1]):
+            raise ChildProcessError(f"a child ended with status {status}")
 
 
 def start_child(listener: socket.socket, reader: int, ours: BinaryIO) -> int:
@@ -157,7 +157,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Echo what clients send.")
     parser.add_argument("host", metavar="HOST", nargs="?", default="127.0.0.1")
     subject = parser.parse_args().host
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # or wait() would not tell
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # ignored, it is not sent
+    signal.pthread_sigmask(signal.SIG_BLOCK, WAITED)
     try:
         found = socket.getaddrinfo(subject, 0, type=socket.SOCK_STREAM)
         with socket.create_server(found[0][4], family=found[0][0]) as listener:
@@ -169,6 +170,7 @@ def main() -> None:
     except (OSError, UnicodeError) as error:
         sys.exit(f"inet_stream_prefork: {subject}: {error}")
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITED)
     signal.raise_signal(signal.SIGTERM)  # whoever waits for us looks at it
     sys.exit(128 + signal.SIGTERM)  # as process 1, which it did not kill
 

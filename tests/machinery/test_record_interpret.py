@@ -203,6 +203,46 @@ def test_a_pidfd_is_ready_when_its_process_has_ended() -> None:
     assert [found[cause].call for cause in wait.causes] == ["exit"]
 
 
+def test_a_poll_that_goes_on_after_a_signal_finds_what_there_is_news_of() -> (
+    None
+):
+    trace = PARENT.replace(
+        "2.0 read",
+        "1.4 poll([{fd=3<pipe:[7]>, events=POLLIN}], 1, -1) = ? "
+        "ERESTART_RESTARTBLOCK (Interrupted by signal)\n"
+        "1.5 --- SIGCONT {si_signo=SIGCONT, si_code=SI_USER} ---\n"
+        "1.6 restart_syscall(<... resuming interrupted poll ...>) = 1\n"
+        "2.0 read",
+    )
+    found = steps(trace, CHILD.format(when="1.7"))
+    signal, poll = (s for s in found if s.call in ("SIGCONT", "poll"))
+    assert (signal.detail, poll.detail) == ("poll(3)", "3")
+    assert [found[cause].call for cause in poll.causes] == ["write"]
+
+
+@pytest.mark.parametrize(
+    ("taken", "details"),
+    [
+        ("15 (SIGTERM)", ["SIGTERM"]),
+        ("34 (SIGRT_2)", ["SIGRTMIN"]),
+        ("17 (SIGCHLD)", []),
+        ("-1 EAGAIN (Resource temporarily unavailable)", []),
+    ],
+)
+def test_a_signal_that_is_waited_for_is_a_step(
+    taken: str, details: list[str]
+) -> None:
+    trace = PARENT.replace(
+        "4.0 exit_group",
+        "3.0 rt_sigtimedwait([CHLD TERM RT_2], {si_signo=1, si_fd=3<pipe:[7]>}"
+        f", NULL, 8) = {taken}\n4.0 exit_group",
+    )
+    found = steps(trace, CHILD.format(when="1.9"))
+    waits = [step for step in found if step.call == "sigwait"]
+    assert [step.detail for step in waits] == details
+    assert not [step for step in waits if step.endpoint]
+
+
 def test_a_pidfd_of_oneself_is_python_s_affair() -> None:
     trace = PARENT.replace(
         "4.0 exit_group",

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import os
 import resource
 import signal
@@ -53,7 +52,7 @@ CONSTANTS = {
 }
 # A child that cannot accept, or ends, or is told to end: all are below.
 NOT_REACHED = (
-    "children.discard(child)",
+    "children.discard(ended[0])",
     "if status := os.wait",
     "raise ChildProcessError",
     "end = time.monotonic() + LAST_CALL",
@@ -63,6 +62,7 @@ NOT_REACHED = (
     "os._exit(0)",
     "os._exit(1)",
     "signal.signal(signal.SIGTERM, signal.SIG_DFL)",
+    "signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITED)",
     "signal.raise_signal(signal.SIGTERM)",
     "sys.exit(128",
     "except Exception as error:",
@@ -318,26 +318,31 @@ class TestTheEnd:
             running.signal(signal.SIGTERM)
             assert running.finish().status == 128 + signal.SIGTERM
 
-    def test_a_signal_just_before_the_first_child_starts_none(self) -> None:
-        """It comes when the loop has looked for it once."""
-        looks = iter([False, False])  # with looks once, then the loop
+    def test_a_signal_before_the_first_child_is_not_missed(self) -> None:
+        def be_told_and_serve() -> None:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            signal.raise_signal(signal.SIGTERM)
+            inet_stream_prefork.main()
 
-        class Lifeline(io.FileIO):
-            @property
-            def closed(self) -> bool:
-                return next(looks, True)
+        with RunningProgram(be_told_and_serve, name=NAME) as running:
+            running.line()
+            assert running.finish() == TERMINATED
 
-        def open_lifeline(descriptor: int, mode: str, _: int) -> io.FileIO:
-            kind = Lifeline if mode == "wb" else io.FileIO
-            return kind(descriptor, mode)
+    def test_one_that_comes_just_before_the_wait_is_not_missed(self) -> None:
+        """A handler would run after the wait, which a child would end."""
 
-        def supervise() -> None:
-            setattr(inet_stream_prefork, "open", open_lifeline)  # noqa: B010
-            with socket.socket() as listener:
-                inet_stream_prefork.supervise(listener)
+        def wait(signals: set[int]) -> int:
+            if not told:
+                told.append(True)
+                signal.raise_signal(signal.SIGTERM)
+            return sigwait(signals)
 
-        with RunningProgram(supervise) as running:
-            assert running.finish() == (0, "", "")
+        told: list[bool] = []
+        sigwait = signal.sigwait
+        replace = {"signal.sigwait": wait}
+        with RunningProgram(NAME, replace=replace) as running:
+            running.line()
+            assert running.finish() == TERMINATED
 
 
 class TestLimits:

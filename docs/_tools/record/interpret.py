@@ -6,6 +6,7 @@ import ast
 import itertools
 import re
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ipcdocs.recording.model import (
@@ -35,9 +36,12 @@ TAKING = {
     "recv",
     "recvfrom",
     "recvmsg",
+    "restart_syscall",
     "select",
+    "sigwait",
     "wait",
 }
+WITHOUT_OWN = {"pipe", "socketpair", "sigwait"}  # no descriptor is its first
 READING = {"read", "readv", "recv", "recvfrom", "recvmsg"}
 FROM_OUTSIDE = {"file", "terminal"}  # whose data need no sender
 IGNORED = {"SIGCHLD", "getsockname"}
@@ -106,6 +110,7 @@ class Interpreter:
         self.lines: list[int | None] = [None for _ in traced]
         self.started: set[int] = set()
         self.broken_off: dict[int, Call] = {}
+        self.resumable: dict[int, Call] = {}
         self.objects: list[str] = []
         self.steps: list[Step] = []
         self.effects: list[float] = []
@@ -148,7 +153,9 @@ class Interpreter:
             self.learn_port(number, call)
         starting = call.line is None and number not in self.started
         if call.broken_off:
-            self.broken_off[number] = call
+            self.broken_off[number] = self.resumable[number] = call
+        if call.name == "restart_syscall":
+            call = self.resumed(number, call)
         if starting or call.name in IGNORED or call.broken_off:
             return
         if number not in self.started:
@@ -161,10 +168,26 @@ class Interpreter:
         if self.fill(step, call):
             self.add(step, call)
 
+    def resumed(self, number: int, call: Call) -> Call:
+        """Return the call that goes on, of which strace shows the result.
+
+        What it finds ready is what there is news of.
+        """
+        begun = self.resumable[number]
+        table = self.tables[number]
+        ready = [
+            f"fd={fd}"
+            for fd in re.findall(r"fd=(\d+)", begun.arguments)
+            if self.news(table[int(fd)])
+        ]
+        return replace(
+            begun, end=call.end, result=call.result, rest=" ".join(ready)
+        )
+
     def fill(self, step: Step, call: Call) -> bool:
         """Complete a step; tell whether it is one."""
         table = self.tables[step.process]
-        if call.descriptors and call.name not in ("pipe", "socketpair"):
+        if call.descriptors and call.name not in WITHOUT_OWN:
             step.fd = call.descriptors[0]
             step.endpoint = table.get(step.fd)
             if step.endpoint is None:
@@ -302,6 +325,10 @@ class Interpreter:
         step.detail = ended_how(call.arguments)
         step.causes = [self.ended[call.result]]
         return True
+
+    def on_sigwait(self, step: Step, call: Call) -> bool:
+        step.detail = call.rest.strip(" ()").replace("SIGRT_2", "SIGRTMIN")
+        return not step.error and step.detail not in IGNORED
 
     def on_kill(self, step: Step, call: Call) -> None:
         pid, name = call.arguments.split(", ")

@@ -32,6 +32,7 @@ NAMES = {
     "pselect6": "select",
     "unlinkat": "unlink",
     "vfork": "fork",
+    "rt_sigtimedwait": "sigwait",
     "wait4": "wait",
 }
 WITHOUT_ADDRESS = (
@@ -74,6 +75,8 @@ CALLS = (
     "readv",
     "recvfrom",
     "recvmsg",
+    "restart_syscall",
+    "rt_sigtimedwait",
     "select",
     "sendmsg",
     "sendto",

@@ -38,6 +38,7 @@ CLAUSES = {
     "fork": "makes {child}, which gets a copy of the table",
     "execve": "becomes another program: {detail}",
     "wait": "learns how {child} ended: {detail}",
+    "sigwait": "takes the signal that has come: {detail}",
     "exit": "ends",
     "killed": "dies of the signal",
     "dup": "makes another descriptor for the same",
