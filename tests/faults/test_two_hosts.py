@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 CLONE_NEWNET = 0x40000000
 HERE, THERE = "192.0.2.1", "192.0.2.2"  # addresses for documentation
-LONG = b"Half a league, half a league . . .\n" * 100_000
+LINE, LINES = b"Half a league, half a league . . .\n", 100_000
 
 INET = [p for p in RECEIVERS if p.startswith("inet_")]
 STREAM_SERVERS = [p for p in INET if socket_type_of(p) == socket.SOCK_STREAM]
@@ -244,18 +244,18 @@ def test_link_cut_in_a_stream(networks: Networks, program: str) -> None:
     receiver, port = started(there, program)
     os.kill(receiver.pid, signal.SIGSTOP)  # the sender gets half-way
     os.waitpid(receiver.pid, os.WUNTRACED)
-    sender = here.run(sender_to(program), THERE, port, MESSAGE=LONG)
+    sender = here.run(sender_to(program), THERE, port, MESSAGE=LINE * LINES)
     wait_until_blocked(sender.pid)
     there.ip("link set link0 down")
     os.kill(receiver.pid, signal.SIGCONT)
     wait_until_blocked(receiver.pid)
     there.ip("link set link0 up")
     shown, size = [], 0
-    while size < len(LONG):
+    while size < LINES * len(LINE):
         line = receiver.line().removeprefix("-->").replace("\\n", "\n")
         shown.append(line)
         size += len(line)
-    assert "".join(shown).encode() == LONG
+    assert "".join(shown).encode() == LINE * LINES
     assert sender.finish() == (0, "", "")
     assert receiver.line() == "Ending connection"
     serve_next(here, program, receiver, port)
@@ -319,7 +319,7 @@ def test_link_cut_in_an_echo(networks: Networks, program: str) -> None:
     server, port = started(there, program)
     os.kill(server.pid, signal.SIGSTOP)  # the client gets half-way
     os.waitpid(server.pid, os.WUNTRACED)
-    client = here.call(lambda: exchange(port, framed(program, LONG)))
+    client = here.call(lambda: exchange(port, framed(program, LINE * LINES)))
     wait_until_blocked(client.pid)
     there.ip("link set link0 down")
     os.kill(server.pid, signal.SIGCONT)
