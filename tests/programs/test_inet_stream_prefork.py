@@ -209,6 +209,17 @@ class TestChildren:
                 assert_echoed(client, b"two")
             assert running.finish() == (-signal.SIGKILL, "", "")
 
+    def test_one_of_four_is_replaced_by_one(self) -> None:
+        with serving(RETRY_DELAY=0.01) as (running, _):
+            before = wait_for_children(running, 4)
+            os.kill(gone := min(before), signal.SIGKILL)
+            assert running.stderr_line() == f"{ENDED}-9"
+            while len(after := children_of(running.pid) - {gone}) < 4:
+                os.sched_yield()
+            wait_until_blocked(running.pid)
+            assert len(children_of(running.pid)) == 4
+            assert len(before & after) == 3
+
 
 class TestSigterm:
     def test_a_client_may_finish(self) -> None:
@@ -306,6 +317,22 @@ class TestSigterm:
                 assert_echoed(client, b"two")
             assert unshare.communicate(timeout=DEADLINE) == ("", "")
         assert unshare.returncode == 128 + signal.SIGTERM
+
+    def test_both_signals_may_be_ignored_at_the_start(self) -> None:
+        def ignore_both_and_serve() -> None:
+            for number in (signal.SIGCHLD, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+            vars(inet_stream_prefork).update(CHILDREN=1, RETRY_DELAY=0.01)
+            inet_stream_prefork.main()
+
+        with RunningProgram(ignore_both_and_serve, name=NAME) as running:
+            first = running.line()
+            (child,) = wait_for_children(running, 1)
+            os.kill(child, signal.SIGKILL)
+            assert running.stderr_line() == f"{ENDED}-9"
+            with client_of(NAME, first) as client:
+                assert_echoed(client, b"one")
+            assert terminate(running) == TERMINATED
 
 
 class TestTheEnd:
