@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    Tell = Callable[[object], None]
+    Work = Callable[[str, Tell], None]
+
 LIMIT = 300.0  # seconds; a process that takes longer will never be done
 FORK = get_context("fork")
 
@@ -23,9 +26,7 @@ FORK = get_context("fork")
 class Worker:
     """A process that works on one thing, and tells how far it is."""
 
-    def __init__(
-        self, work: Callable[[str, Callable[[object], None]], None], name: str
-    ) -> None:
+    def __init__(self, work: Work, name: str) -> None:
         """Start it.
 
         :param work: a function of a name and of another function, which sends
@@ -38,9 +39,7 @@ class Worker:
         with self.sender:
             self.process.start()
 
-    def run(
-        self, work: Callable[[str, Callable[[object], None]], None]
-    ) -> None:
+    def run(self, work: Work) -> None:
         """Work; if that takes too long, print where it is, and end."""
         os.register_at_fork(after_in_child=self.sender.close)
         faulthandler.dump_traceback_later(LIMIT, exit=True)
@@ -69,9 +68,7 @@ class Worker:
 
 
 def work_on_each(
-    work: Callable[[str, Callable[[object], None]], None],
-    names: Iterable[str],
-    at_once: int,
+    work: Work, names: Iterable[str], at_once: int
 ) -> Iterator[Worker]:
     """Yield the processes that work on *names* as they end.
 

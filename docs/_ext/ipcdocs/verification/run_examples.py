@@ -29,7 +29,6 @@ from ipcdocs.verification.processes import work_on_each
 
 if TYPE_CHECKING:
     import doctest
-    from collections.abc import Callable
     from collections.abc import Set as AbstractSet
     from logging import LogRecord
 
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from sphinx.ext.doctest import TestGroup
     from sphinx.util.typing import ExtensionMetadata
 
-    from ipcdocs.verification.processes import Worker
+    from ipcdocs.verification.processes import Tell, Worker
 
 logger = logging.getLogger(__name__)
 COUNTS = tuple(
@@ -59,7 +58,7 @@ class Executed(NamedTuple):
 class ExamplesBuilder(DocTestBuilder):
     """Sphinx's own, with the right lines, and several pages at a time."""
 
-    tell: Callable[[object], None]  # where it is, and what came of a page
+    tell: Tell  # where it is, and what came of a page
 
     def write_documents(self, docnames: AbstractSet[str]) -> None:
         """Execute the doctests of pages; most of the time these wait."""
@@ -72,7 +71,7 @@ class ExamplesBuilder(DocTestBuilder):
             else:
                 self.add_death(worker)
 
-    def execute(self, name: str, tell: Callable[[object], None]) -> None:
+    def execute(self, name: str, tell: Tell) -> None:
         """Execute the doctests of a page, in a process that works on it."""
         self.tell = tell
         report = io.StringIO()
