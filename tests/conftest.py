@@ -47,11 +47,12 @@ def pytest_collect_file() -> Generator[
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Look for no garbage meanwhile: whatever is made stays."""
+    """Look for no garbage meanwhile, nor later in what it made: that stays."""
     gc.disable()
     try:
         return (yield)
     finally:
+        gc.freeze()
         gc.enable()
 
 

@@ -66,6 +66,13 @@ LEAVING_THINGS = {
 }
 OF_CHILD = r"\w+: child: .*\n|(?:Traceback| |\w+Error: ).*\n"
 
+OF_A_CHILD = [
+    pytest.mark.fault(
+        FaultGroup.SIGNALS,
+        "^C, SIGTERM, SIGHUP or SIGQUIT at any line of a child",
+    )
+]
+
 # Each takes hundreds of runs: on a busy machine that may take a minute.
 pytestmark = [
     pytest.mark.slow,
@@ -77,19 +84,13 @@ pytestmark = [
 @pytest.mark.fault(
     FaultGroup.SIGNALS, "^C, SIGTERM, SIGHUP or SIGQUIT at any line"
 )
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_dies_of_a_signal_at_every_line(program: str) -> None:
-    faults, lines = in_small_process(faults_of_signals, program, child=False)
-    report(faults, lines_not_reached(program, lines))
-
-
-@pytest.mark.fault(
-    FaultGroup.SIGNALS, "^C, SIGTERM, SIGHUP or SIGQUIT at any line of a child"
+@pytest.mark.parametrize(
+    "program",
+    [pytest.param(p, marks=OF_A_CHILD * (p in FORKING)) for p in PROGRAMS],
 )
-@pytest.mark.parametrize("program", FORKING)
-def test_dies_of_a_signal_at_every_line_of_a_child(program: str) -> None:
-    faults, _ = in_small_process(faults_of_signals, program, child=True)
-    report(faults)
+def test_dies_of_a_signal_at_every_line(program: str) -> None:
+    faults, lines = in_small_process(faults_of_signals, program)
+    report(faults, lines_not_reached(program, lines))
 
 
 @pytest.mark.fault(
@@ -110,25 +111,32 @@ def test_children_end_when_the_parent_is_killed_at_any_line(
     report(in_small_process(faults_of_kills, program, child=False))
 
 
-def faults_of_signals(
-    program: str, *, child: bool
-) -> tuple[list[str], set[int]]:
-    """Send each signal at each line of the parent, or of a child.
+def faults_of_signals(program: str) -> tuple[list[str], set[int]]:
+    """Send each signal at each line, of the parent and of a child.
 
     :returns: the first faults in what came of it, and all lines come to
     """
-    reached = reach_checkpoints(program, scenarios_of(program, child=child))
-    here = side(reached, child=child)
-    faults = first_of(
-        wrong_effects(program, here),
-        failures_of(program, injections_at(program, here)),
-    )
+    reached = reach_checkpoints(program, scenarios_of(program))
+    faults: list[str] = []
+    for child in (False, True):
+        here = side(reached, child=child)
+        faults += first_of(
+            wrong_effects(program, here),
+            failures_of(program, injections_at(program, here)),
+        )
     return faults, {arrivals[0].checkpoint.lines[0] for arrivals in reached}
 
 
 def side(reached: list[Arrivals], *, child: bool) -> list[Arrivals]:
-    """Return the arrivals of the parent, or of a child."""
-    return [each for each in reached if each[0].checkpoint.child is child]
+    """Return the arrivals of the parent, or of a child of a sound one."""
+    if not child:
+        return [each for each in reached if not each[0].checkpoint.child]
+    of_children = (
+        [a for a in each if a.scenario.in_child or a.scenario == BASELINE]
+        for each in reached
+        if each[0].checkpoint.child
+    )
+    return [arrivals for arrivals in of_children if arrivals]
 
 
 def faults_of_kills(program: str, *, child: bool) -> list[str]:

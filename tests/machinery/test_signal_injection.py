@@ -64,7 +64,7 @@ def test_a_scenario_has_words(scenario: Scenario, words: str) -> None:
 
 def test_scenarios_are_all_different() -> None:
     for program in FORKING:
-        scenarios = [*scenarios_of(program, child=True)]
+        scenarios = [*scenarios_of(program)]
         assert len({*scenarios}) == len(scenarios) > 1
 
 
@@ -98,13 +98,11 @@ def test_scenarios_are_those_that_a_program_can_come_to(
         monkeypatch.setattr(scenarios, name, ["made"])
     monkeypatch.setattr(scenarios, "calls_of", lambda _: calls)
     monkeypatch.setattr(scenarios, "source", lambda p: f"{p} BlockingIOError")
-    found = [str(each) for each in scenarios_of("made", child=False)]
+    found = [str(each) for each in scenarios_of("made")]
     assert found == MADE_SCENARIOS.splitlines()
-    in_child = [str(each) for each in scenarios_of("made", child=True)]
-    assert in_child == found[:4] + [s for s in found if " in a child " in s]
     monkeypatch.setattr(scenarios, "source", lambda _: "")
     anywhere = "select() of any selector in the first process"
-    plain = [str(each) for each in scenarios_of("plain", child=False)]
+    plain = [str(each) for each in scenarios_of("plain")]
     assert plain == [
         "nothing else happens",
         "os.fork() in the first process fails once",
@@ -112,7 +110,7 @@ def test_scenarios_are_those_that_a_program_can_come_to(
         f"{anywhere} fails once",
     ]
     calls = {"one.recv", "other.recv"}
-    spelled_twice = [str(each) for each in scenarios_of("plain", child=False)]
+    spelled_twice = [str(each) for each in scenarios_of("plain")]
     assert spelled_twice == [
         "nothing else happens",
         "recv() of any socket in the first process fails once",

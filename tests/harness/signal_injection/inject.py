@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import functools
 import gc
+import json
 import os
 import posix
 import signal
@@ -106,9 +106,9 @@ def reach_checkpoints(
             error.add_note("no signal was sent yet")
             raise
         for line in notes:
-            *members, noted, children = ast.literal_eval(line)
-            checkpoint = Checkpoint(*members)
-            effects = {n: Effect(text) for n, text in noted.items()}
+            is_child, lines, descriptor, noted, children = json.loads(line)
+            checkpoint = Checkpoint(is_child, tuple(lines), descriptor)
+            effects = {n: Effect(text) for n, text in noted}
             if scenario == BASELINE or checkpoint[:2] not in known:
                 found.setdefault(checkpoint, [])
             if checkpoint in found:
@@ -119,13 +119,13 @@ def reach_checkpoints(
     return list(found.values())
 
 
-def note_effects(checkpoint: Checkpoint) -> object:
+def note_effects(checkpoint: Checkpoint) -> str:
     """Return a checkpoint, what each signal would do, and how many children.
 
-    :returns: the members of the checkpoint, and the other two
+    :returns: the members of the checkpoint, and the other two, as JSON
     """
-    effects = {int(n): effect_of(n).value for n in STOPPING}
-    return (*checkpoint, effects, len(CHILDREN))
+    effects = [(n, effect_of(n)) for n in STOPPING]
+    return json.dumps([*checkpoint, effects, len(CHILDREN)])
 
 
 def inject(

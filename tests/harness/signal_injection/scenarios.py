@@ -80,11 +80,8 @@ class Scenario(NamedTuple):
 BASELINE = Scenario()
 
 
-def scenarios_of(program: str, *, child: bool) -> Iterator[Scenario]:
-    """Yield the scenarios that together reach every line of *program*.
-
-    :param child: whether only a child's lines matter
-    """
+def scenarios_of(program: str) -> Iterator[Scenario]:
+    """Yield the scenarios that together reach every line of *program*."""
     yield BASELINE
     if program in WITH_ARGUMENTS:
         yield Scenario(fault=Fault.BAD_ARGUMENTS)
@@ -92,9 +89,9 @@ def scenarios_of(program: str, *, child: bool) -> Iterator[Scenario]:
         # All children of a server would fail, and the next, without an end.
         for fault in (Fault.CLOSE_ALL_DESCRIPTORS, Fault.KILL_CHILD):
             yield Scenario("os.fork", fault, in_child=True)
-    sides = {child, True} if program in FORKING else {False}
+    sides = (False, True) if program in FORKING else (False,)
     for call, in_child in itertools.product(
-        replaceable_calls(program), sorted(sides)
+        replaceable_calls(program), sides
     ):
         for fault in faults_of(program, call, in_child=in_child):
             yield Scenario(call, fault, in_child)
