@@ -6,8 +6,8 @@ Run it, then speak to it, say with ``nc 127.0.0.1 PORT``; end it by ^C::
     python inet_stream_fork.py [HOST]
 
 HOST is an address of this machine, the loopback unless you say otherwise.
-Another signal ends the server alone; children go on until their client ends
-or its time is up.
+A signal to its process id, as by ``kill``, ends the server alone; children go
+on until their client ends or its time is up.
 
 .. testcode::
 
@@ -33,7 +33,6 @@ import signal
 import socket
 import sys
 import time
-from queue import SimpleQueue
 from typing import NoReturn
 
 CHILDREN = 256  # at once, at most; other clients wait in the queue
@@ -44,28 +43,32 @@ RETRY_DELAY = 1.0  # seconds, after an accept() or a fork() that failed
 def serve(listener: socket.socket) -> NoReturn:
     """Accept one connection after another, and fork a child for each.
 
-    See :manpage:`accept(2)`, :manpage:`fork(2)` and :manpage:`waitpid(2)`.
+    See :manpage:`accept(2)`, :manpage:`fork(2)`, :manpage:`waitpid(2)` and
+    :manpage:`sigwait(3)`.
     """
-    places: SimpleQueue[None] = SimpleQueue()  # one for each possible child
-    for _ in range(CHILDREN):
-        places.put(None)
+    places = [None] * CHILDREN  # one for each child that may be started
 
     def reap(_number: int, _frame: object) -> None:
         with contextlib.suppress(ChildProcessError):  # none is left
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                places.put(None)  # for an adopted child, too
+                places.append(None)  # for an adopted child, too
                 if status := os.waitstatus_to_exitcode(ended[1]):
                     complain(f"a child ended with status {status}")
 
     signal.signal(signal.SIGCHLD, reap)
     while True:
-        places.get()  # waits until there is one
+        if not places:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+            while not places:  # no handler can run just before the wait
+                reap(signal.sigwait({signal.SIGCHLD}), None)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        places.pop()
         try:
             connection, _ = listener.accept()
             with connection:  # the child has its own descriptor of it
                 start_child(connection, listener)
         except OSError as error:
-            places.put(None)
+            places.append(None)
             complain(error)
             time.sleep(RETRY_DELAY)  # or a lasting cause would keep us busy
 

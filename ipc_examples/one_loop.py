@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: 0BSD
 r"""Wait for the clock, children, clients and signals, all in one loop.
 
-Each minute it starts a command, or kills it if it still runs. Who connects is
-told how that went::
+Each minute it starts a command, or kills it if it still runs. Whoever connects
+is told how that went::
 
     python one_loop.py [HOST]
 

@@ -29,7 +29,7 @@ from contextlib import suppress
 from multiprocessing.connection import wait
 from secrets import SystemRandom, token_hex
 
-TIMEOUT, LONGEST = 1.0, 60.0  # seconds: the first, shortest wait; the longest
+TIMEOUT, LONGEST = 1.0, 60.0  # seconds: shortest and longest wait for a try
 HEAD, LARGEST = 17, 1200  # bytes: "?" or "!", and the number; a request
 TRIES = 5
 KEPT = 10_000  # answers
@@ -38,7 +38,7 @@ KEPT = 10_000  # answers
 class RoundTrip:
     """How long an answer takes, in seconds, estimated as RFC 6298 says.
 
-    If none has come in ``timeout``, the request or its answer is lost.
+    If none has come in ``timeout``, it is time to ask again.
     """
 
     timeout, mean, variation = TIMEOUT, 0.0, 0.0
@@ -70,7 +70,7 @@ def ask(client: socket.socket, trip: RoundTrip, question: bytes) -> bytes:
         raise ValueError(f"a request of {len(request)} bytes is too long")
     for trial in range(1, TRIES + 1):
         began, jitter = time.monotonic(), SystemRandom().uniform(1, 1.5)
-        until = began + min(jitter * trip.timeout, LONGEST)
+        until = began + jitter * min(trip.timeout, LONGEST)
         if datagram := exchange(client, request, until):
             if trial == 1:  # or nobody knows which try it answers
                 trip.add(time.monotonic() - began)
@@ -106,7 +106,7 @@ def serve(server: socket.socket, stop: socket.socket | int) -> None:
 
     :param server: bound; nobody else receives from it
     :param stop: a socket or descriptor; readable, it ends the service
-    :raises OSError: if either is none that can be waited for
+    :raises ValueError: if either is a closed socket
 
     See :manpage:`poll(2)` and :manpage:`recvfrom(2)`.
     """

@@ -32,7 +32,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-TABLE = "/proc/net/tcp"  # has a line for each TCP socket over IPv4
+TABLE = "/proc/net/tcp"  # listeners and ends of connections, over IPv4
 STATES = {  # as in Linux's net/tcp_states.h
     "01": "ESTABLISHED",
     "02": "SYN_SENT",

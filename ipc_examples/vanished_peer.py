@@ -47,7 +47,7 @@ def wait_in_vain(connection: socket.socket) -> None:
     :raises TimeoutError: when PATIENCE is over, without an error's number
     :raises OSError: if the connection breaks
     """
-    connection.settimeout(PATIENCE)  # or it would wait for ever
+    connection.settimeout(PATIENCE)  # or it waits a quarter of an hour
     connection.sendall(b"anybody there?")
     connection.recv(1024)
 

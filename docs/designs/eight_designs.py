@@ -2,7 +2,7 @@
 """Five more designs for server_rates to measure.
 
 Their modules are imported in the servers that need them. A process that has
-imported more has more memory to copy when it forks.
+imported more has larger tables of its memory, which a fork copies.
 """
 
 import socket

@@ -40,7 +40,7 @@ def answered(design: Design, processes: int, kind: str) -> bool:
 
 
 def never_read(client: socket.socket) -> None:
-    """Send until there is no room, for answers nor for requests."""
+    """Send until there is room neither for answers nor for requests."""
     client.settimeout(FULL)
     with suppress(TimeoutError):
         while True:

@@ -173,6 +173,22 @@ class TestLimits:
                 one.close()
                 assert three.recv(5) == b"three"
 
+    def test_a_child_that_ends_before_the_wait_for_one_makes_room(
+        self,
+    ) -> None:
+        """A handler that ran just before the wait would not end it."""
+        sigwait = signal.sigwait
+
+        def wait_for_an_end_first(signals: set[signal.Signals]) -> int:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+            return sigwait(signals)
+
+        with serving(
+            **{"CHILDREN": 1, "signal.sigwait": wait_for_an_end_first}
+        ) as (_, first):
+            for _ in range(3):
+                assert_serves(first)
+
     @pytest.mark.slow
     @pytest.mark.fault(FaultGroup.STREAM_PEERS, "300 idle clients")
     def test_idle_clients_are_served_in_turn(self) -> None:

@@ -204,7 +204,7 @@ def run_with_checkpoints(
             "RETRY_DELAY": 0,
             "COMMAND": ("true",),
         }
-        if program in FEW_AT_ONCE:
+        if program in FORKING_SERVERS:
             names["CHILDREN"] = 1
         main = main_of(program, *words, **names)
         action = functools.partial(run, program, main, scenario, note)
