@@ -90,9 +90,7 @@ def scenarios_of(program: str) -> Iterator[Scenario]:
         for fault in (Fault.CLOSE_ALL_DESCRIPTORS, Fault.KILL_CHILD):
             yield Scenario("os.fork", fault, in_child=True)
     sides = (False, True) if program in FORKING else (False,)
-    for call, in_child in itertools.product(
-        replaceable_calls(program), sides
-    ):
+    for call, in_child in itertools.product(replaceable_calls(program), sides):
         for fault in faults_of(program, call, in_child=in_child):
             yield Scenario(call, fault, in_child)
 
