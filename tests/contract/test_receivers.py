@@ -13,6 +13,7 @@ import pytest
 
 from tests.harness.catalogue import RECEIVERS, SERVERS, source
 from tests.harness.fault_groups import FaultGroup
+from tests.harness.ipv6 import needs_ipv6
 from tests.harness.obstacles import RESET
 from tests.harness.peers import (
     DATAGRAM_RECEIVERS,
@@ -22,7 +23,6 @@ from tests.harness.peers import (
     NAMES_UNKNOWN,
     STREAM_SERVERS,
     client_of,
-    needs_ipv6,
     resolver,
     send_to,
     speak_and_end,

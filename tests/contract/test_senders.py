@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness.catalogue import SENDERS
 from tests.harness.fault_groups import FaultGroup
+from tests.harness.ipv6 import needs_ipv6
 from tests.harness.peers import (
     IPV6_ABSENT,
     LONGEST,
@@ -20,7 +21,6 @@ from tests.harness.peers import (
     STREAM_CLIENTS,
     UDP_SENDERS,
     message_of,
-    needs_ipv6,
     nobody_for,
     peer_of,
     received_by,

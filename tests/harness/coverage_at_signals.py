@@ -9,21 +9,22 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING
-
-import coverage
 
 from tests.harness.process_states import signals_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from coverage import Coverage
+
 SAVE_SIGNAL = signal.SIGUSR1
 
 
 def install_coverage_save() -> None:
     """Let this process save when asked, or when it raises a signal itself."""
-    current = coverage.Coverage.current()
+    current = coverage_here()
     if not current:
         return
     process = os.getpid()
@@ -56,7 +57,7 @@ def save_coverage_of(pid: int, number: int) -> None:
 
     One that blocks or handles the signal leaves, or raises it, by itself.
     """
-    if not coverage.Coverage.current() or any(
+    if not coverage_here() or any(
         number in signals_of(pid, what) for what in ("Blk", "Cgt", "Ign")
     ):
         return
@@ -66,3 +67,13 @@ def save_coverage_of(pid: int, number: int) -> None:
         os.kill(pid, SAVE_SIGNAL)
         os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         os.kill(pid, signal.SIGCONT)
+
+
+def coverage_here() -> Coverage | None:
+    """Return what measures this process, if anything does.
+
+    Nothing can that has not been imported, and who imports it has 3 MB more,
+    which each fork copies.
+    """
+    coverage = sys.modules.get("coverage")
+    return coverage.Coverage.current() if coverage else None

@@ -12,8 +12,6 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import pytest
-
 from tests.harness.catalogue import (
     ECHO_SERVERS,
     FRAMED,
@@ -35,19 +33,6 @@ LONGEST = ("x" * 107, "x" + "ü" * 53)  # 107 bytes each
 # What receives, a datagram or a stream.
 DATAGRAM_RECEIVERS = [p for p in RECEIVERS if "socket.SOCK_DGRAM" in source(p)]
 STREAM_SERVERS = [p for p in RECEIVERS if p not in DATAGRAM_RECEIVERS]
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.create_server(("::1", 0), family=socket.AF_INET6):
-            return True
-    except OSError:
-        return False
-
-
-needs_ipv6 = pytest.mark.skipif(
-    not has_ipv6(), reason="this machine has no IPv6 loopback"
-)
 
 
 def unknown_host(*_: object, **__: object) -> NoReturn:

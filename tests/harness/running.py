@@ -8,6 +8,7 @@ import ctypes
 import functools
 import importlib
 import os
+import pkgutil
 import re
 import resource
 import runpy
@@ -20,8 +21,6 @@ import sys
 import time
 import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
-
-import pytest
 
 from tests.harness.catalogue import FILES, FORKING, NOT_COLLECTING, ROOT
 from tests.harness.coverage_at_signals import (
@@ -541,7 +540,9 @@ def assert_exit_report(
     """
     __tracebackhide__ = True
     if fault := exit_report_error(ended, stderr, status=status, out=out):
-        pytest.fail(f"a program ended otherwise than it should\n{fault}")
+        raise AssertionError(
+            f"a program ended otherwise than it should\n{fault}"
+        )
 
 
 def exit_report_error(
@@ -666,13 +667,15 @@ def assert_idle(pid: int) -> None:
     while tries < IDLE_TRIES:
         wait_until_blocked(pid)
         if (status := status_if_ended(pid)) is not None:
-            pytest.fail(f"process {pid} was to wait, but has ended: {status}")
+            raise AssertionError(
+                f"process {pid} was to wait, but has ended: {status}"
+            )
         before, children = times_run(pid), children_of(pid)
         time.sleep(QUIET)
         if not (times := times_run(pid) - before):
             return
         tries += children_of(pid) == children
-    pytest.fail(
+    raise AssertionError(
         f"process {pid} was to wait, but got a processor {times} times"
     )
 
@@ -726,18 +729,27 @@ def action_of(
     replace: Mapping[str, object],
 ) -> Callable[[], object]:
     """Return the function that the new process has to call."""
-    patch = pytest.MonkeyPatch()
     own = [name for name in replace if "." not in name]
     for name in replace.keys() - own:
-        patch.setattr(name, replace[name])
+        owner, _, member = name.rpartition(".")
+        put(pkgutil.resolve_name(owner), member, replace[name])
     if not isinstance(program, str):
         return program
     if not own:
         return functools.partial(run_file, program, *arguments)
     module: Any = importlib.import_module(f"ipc_examples.{program}")
     for name in own:
-        patch.setattr(module, name, replace[name])
+        put(module, name, replace[name])
     return main_of(program, *arguments)
+
+
+def put(owner: object, name: str, value: object) -> None:
+    """Put *value* in the place of a member of *owner*.
+
+    :raises AttributeError: if it has none of that name
+    """
+    getattr(owner, name)
+    setattr(owner, name, value)
 
 
 def perform(action: Callable[[], object]) -> int:

@@ -2,8 +2,8 @@
 
 A fork copies the page tables of all that a process holds, and a worker holds
 every test. So what forks hundreds of times does so in a process that has
-imported its own module alone: a fork of multiprocessing's server, which each
-worker starts once.
+imported its own module alone, and not even pytest: a fork of multiprocessing's
+server, which each worker starts once.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ import traceback
 from multiprocessing import forkserver
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
-import pytest
-
 from tests.harness.process_states import STORIES
 from tests.harness.running import adopt_orphans
 
@@ -29,7 +27,11 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.harness.signal_injection.inject"])
+CONTEXT.set_forkserver_preload(["tests.harness.signal_injection.faults"])
+
+
+class SmallProcessError(AssertionError):
+    """What went wrong in a small process, told by its traceback."""
 
 
 class Answer(NamedTuple):
@@ -45,9 +47,13 @@ def start_server() -> None:
 
     Its socket is made in the directory for temporary files.
     """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    before = dict(os.environ)
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    try:
         forkserver.ensure_running()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def in_small_process(
@@ -55,7 +61,7 @@ def in_small_process(
 ) -> Result:
     """Call *function*, one of a module's, and return its result.
 
-    If it raises an exception, the test fails, and shows the traceback.
+    :raises SmallProcessError: if it raises an exception, or its process ends
     """
     __tracebackhide__ = True
     ours, theirs = CONTEXT.Pipe(duplex=False)
@@ -71,14 +77,16 @@ def in_small_process(
     except EOFError:
         process.join()
         name = function.__name__
-        pytest.fail(f"the process of {name} ended, {process.exitcode}")
+        raise SmallProcessError(
+            f"the process of {name} ended, {process.exitcode}"
+        ) from None
     finally:
         ours.close()
         process.terminate()
         process.join()
     STORIES.extend(answer.stories)
     if answer.error:
-        pytest.fail(answer.error, pytrace=False)
+        raise SmallProcessError(answer.error)
     return cast("Result", answer.result)
 
 

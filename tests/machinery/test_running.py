@@ -95,7 +95,7 @@ def until_it_has_ended(program: RunningProgram) -> None:
 def test_one_who_was_to_wait_and_has_ended_is_told() -> None:
     with RunningProgram(lambda: signal.raise_signal(signal.SIGKILL)) as one:
         until_it_has_ended(one)
-        with pytest.raises(pytest.fail.Exception, match="killed by SIGKILL"):
+        with pytest.raises(AssertionError, match="killed by SIGKILL"):
             assert_idle(one.pid)
         one.finish()
 
@@ -200,7 +200,7 @@ def test_a_busy_program_is_not_idle(seconds: float) -> None:
 
     with (
         RunningProgram(nap) as program,
-        pytest.raises(pytest.fail.Exception, match="was to wait, but got"),
+        pytest.raises(AssertionError, match="was to wait, but got"),
     ):
         assert_idle(program.pid)
 
@@ -235,7 +235,7 @@ def test_an_end_as_expected_has_no_fault() -> None:
 def test_another_end_than_expected_is_told(
     stderr: str, status: int, out: str | None
 ) -> None:
-    with pytest.raises(pytest.fail.Exception, match="otherwise than it sho"):
+    with pytest.raises(AssertionError, match="otherwise than it sho"):
         assert_exit_report(ENDED, stderr, status=status, out=out)
 
 

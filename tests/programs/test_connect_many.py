@@ -15,12 +15,12 @@ import pytest
 
 from ipc_examples.connect_many import begin, connect_all, outcome
 from tests.harness.fault_groups import FaultGroup
+from tests.harness.ipv6 import needs_ipv6
 from tests.harness.obstacles import RESET
 from tests.harness.peers import (
     IPV6_ABSENT,
     LOOPBACK,
     NAMES_UNKNOWN,
-    needs_ipv6,
     resolver,
 )
 from tests.harness.running import DEADLINE, RunningProgram, main_of

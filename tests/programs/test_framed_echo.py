@@ -25,8 +25,9 @@ from ipc_examples import framed_echo
 from ipc_examples.framed_echo import LARGEST, Reader, pack
 from tests.harness.examples import examples
 from tests.harness.fault_groups import FaultGroup
+from tests.harness.ipv6 import needs_ipv6
 from tests.harness.obstacles import no_free_descriptor
-from tests.harness.peers import address_in, client_of, needs_ipv6, open_socket
+from tests.harness.peers import address_in, client_of, open_socket
 from tests.harness.process_1 import process_1
 from tests.harness.running import (
     DEADLINE,

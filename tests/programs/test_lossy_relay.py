@@ -12,11 +12,11 @@ import pytest
 from ipc_examples import lossy_relay
 from ipc_examples.lossy_relay import Relay, fate
 from tests.harness.fault_groups import FaultGroup
+from tests.harness.ipv6 import needs_ipv6
 from tests.harness.peers import (
     LOOPBACK,
     client_of,
     datagram_socket,
-    needs_ipv6,
 )
 from tests.harness.running import (
     RunningProgram,
