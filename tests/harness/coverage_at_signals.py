@@ -70,7 +70,7 @@ def save_coverage_of(pid: int, number: int) -> None:
 
 
 def coverage_here() -> Coverage | None:
-    """Return what measures this process, if anything does.
+    """Return the measurement of this process, if there is one.
 
     Nothing can that has not been imported, and who imports it has 3 MB more,
     which each fork copies.

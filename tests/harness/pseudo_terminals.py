@@ -6,7 +6,6 @@ import contextlib
 import difflib
 import os
 import re
-import resource
 import shutil
 import signal
 import sys
@@ -20,6 +19,7 @@ import pexpect
 import psutil
 
 from ipcdocs.transcript.syntax import SIGNALS, Kind, Line
+from tests.harness.on_terminal import SHELL, OnTerminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,7 +31,6 @@ BUSY_TIMEOUT = 1.0  # with a program that works on, before a key or a command
 MARK = "# end"
 PROMPT = "$ "
 ROOT = Path(__file__).parents[2]
-SHELL = shutil.which("dash") or "/bin/sh"
 
 
 class TranscriptMismatch(Exception):  # noqa: N818 - between a page and a terminal
@@ -127,20 +126,16 @@ class Terminal:
         self.unread = ""
         self.prompted = False
         self.signalled = False
-        self.shell = pexpect.spawn(
-            SHELL,
-            ["+o", "emacs"],  # the terminal echoes, not the shell
+        self.started = OnTerminal(
+            [SHELL, "+o", "emacs"],  # the terminal echoes, not the shell
             cwd=env["HOME"],
             env={**env, "TERMINAL": name},
-            dimensions=(24, 200),
-            encoding="utf-8",
-            codec_errors="backslashreplace",
-            preexec_fn=as_at_login,
+            # On ^C it keeps its output, as a screen does.
+            modes={termios.NOFLSH: True},
+            columns=200,
         )
-        self.shell.delaybeforesend = None
-        self.shell.ptyproc.delayafterclose = 0  # type: ignore[attr-defined] # the stubs lack it
-        assert self.shell.pid
-        self.pid = self.shell.pid
+        self.pid = self.started.process.pid
+        self.shell = self.started.screen
 
     def __enter__(self) -> Self:
         return self
@@ -153,7 +148,7 @@ class Terminal:
                     os.kill(process, signal.SIGKILL)
         # On macOS a process ends only when its output has been read.
         self.shell.expect(pexpect.EOF)
-        self.shell.close()
+        self.started.end()
 
     def type(self, command: str) -> None:
         """Type a command at the prompt."""
@@ -178,7 +173,7 @@ class Terminal:
         """
         if key in SIGNALS:
             self.wait_while_busy()
-        self.shell.sendcontrol(key[1])
+        self.shell.send(chr(ord(key[1]) & 0x1F))
         if key in SIGNALS:
             limit = time.monotonic() + self.deadline
             while key not in self.unread:
@@ -286,22 +281,6 @@ def readable(row: str) -> str:
     return re.sub(
         r"[\x00-\x1f\x7f]| (?= *$)", lambda seen: f"\\x{ord(seen[0]):02x}", row
     )
-
-
-def as_at_login() -> None:
-    """Undo, in a new process, what Python does to signals and dumps.
-
-    Let the terminal also keep its output on ^C: it would drop what has not
-    been read yet, as no screen does.
-    """
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
-    modes = termios.tcgetattr(0)
-    modes[3] |= termios.NOFLSH
-    termios.tcsetattr(0, termios.TCSANOW, modes)
 
 
 def session(leader: int) -> list[int]:

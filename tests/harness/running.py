@@ -537,6 +537,7 @@ def assert_exit_report(
 
     :param stderr: a regular expression for all of it
     :param out: what it wrote to standard output, if that matters
+    :raises AssertionError: it ended otherwise
     """
     __tracebackhide__ = True
     if fault := exit_report_error(ended, stderr, status=status, out=out):
@@ -661,6 +662,8 @@ def assert_idle(pid: int) -> None:
 
     A child of its own may end meanwhile, so it is given other chances, and any
     number of them as long as its children become others.
+
+    :raises AssertionError: it runs, or has ended
     """
     __tracebackhide__ = True
     times, tries = 0, 0

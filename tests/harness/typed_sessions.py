@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import sys
+import termios
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -14,6 +15,7 @@ import pexpect
 from packaging.specifiers import SpecifierSet
 
 from tests.harness.catalogue import ROOT
+from tests.harness.on_terminal import OnTerminal
 from tests.harness.running import DEADLINE
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 # Nothing that a session prints is like them.
 PROMPT, GO_ON = "\x02>>> ", "\x02... "
+END_OF_FILE = "\x04"  # ^D
 # No readline: it would draw what is typed. Then the prompt is Python's own.
 START = (
     "import sys; sys.__interactivehook__ = lambda: None;"
@@ -59,13 +62,10 @@ class Prompt:
     """
 
     def __init__(self, directory: str) -> None:
-        self.python = pexpect.spawn(
-            sys.executable,
-            ["-q", "-i", "-c", START],
+        self.started = OnTerminal(
+            [sys.executable, "-q", "-i", "-c", START],
             cwd=directory,
-            echo=False,
-            encoding="utf-8",
-            codec_errors="backslashreplace",
+            modes={termios.ECHO: False},
             env=os.environ
             | {
                 "NO_COLOR": "1",
@@ -73,9 +73,9 @@ class Prompt:
                 "PYTHON_BASIC_REPL": "1",
                 "TERM": "dumb",
             },
-            timeout=DEADLINE,
         )
-        self.python.delaybeforesend = None
+        self.python = self.started.screen
+        self.python.timeout = DEADLINE
         self.python.expect_exact(PROMPT)
         self.goes_on = False
 
@@ -83,7 +83,7 @@ class Prompt:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.python.close(force=True)
+        self.started.end()
 
     def type(self, statement: str) -> str:
         """Type a statement, line by line, and return what it prints."""
@@ -116,7 +116,7 @@ class Prompt:
 
         :raises TimeoutError: it does not end
         """
-        self.python.sendeof()
+        self.python.send(END_OF_FILE)
         try:
             found = self.python.expect_exact([pexpect.EOF, PROMPT])
         except pexpect.TIMEOUT:
