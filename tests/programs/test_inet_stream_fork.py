@@ -168,6 +168,8 @@ class TestLimits:
             assert_echoed(two, b"two")
             with client_of(NAME, first) as three:
                 three.sendall(b"three")
+                running.wait_until_blocked()
+                os.kill(running.pid, signal.SIGCHLD)  # as if one was stopped
                 assert_idle(running.pid)
                 assert len(children_of(running.pid)) == 2
                 one.close()
