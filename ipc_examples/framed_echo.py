@@ -121,7 +121,7 @@ async def serve(listener: socket.socket) -> None:
 
 
 def complain(what: object) -> None:
-    """Write what went wrong to standard error; if that is an error, go on."""
+    """Write what went wrong to standard error; if that fails, go on."""
     with suppress(OSError, AttributeError):  # it is full, or closed: None
         sys.stderr.write(f"framed_echo: {what}\n")
 

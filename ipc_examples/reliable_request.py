@@ -29,7 +29,7 @@ from contextlib import suppress
 from multiprocessing.connection import wait
 from secrets import SystemRandom, token_hex
 
-TIMEOUT, LONGEST = 1.0, 60.0  # seconds: shortest and longest wait for a try
+TIMEOUT, LONGEST = 1.0, 60.0  # seconds: limits of a wait, before jitter
 HEAD, LARGEST = 17, 1200  # bytes: "?" or "!", and the number; a request
 TRIES = 5
 KEPT = 10_000  # answers

@@ -28,7 +28,7 @@ itself the signal when it arrives; SIGINT goes to all processes, as by ^C::
             v           <----- status, stdout, stderr, or none of them, if
     compared with what         the checkpoint was not reached: then it runs
     should be left             with longer timeouts, or the next arrival's
-                               scenario
+(``faults.py``)                scenario
 
 What may be left: where the signal kills, a status that says so; where it is
 handled, that of the handler, and no more on standard error than was due
