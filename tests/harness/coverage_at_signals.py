@@ -72,8 +72,8 @@ def save_coverage_of(pid: int, number: int) -> None:
 def coverage_here() -> Coverage | None:
     """Return the measurement of this process, if there is one.
 
-    Nothing can that has not been imported, and who imports it has 3 MB more,
-    which each fork copies.
+    Whoever measures has imported coverage. It is not imported here: it takes
+    3 MB, whose page tables each fork would copy.
     """
     coverage = sys.modules.get("coverage")
     return coverage.Coverage.current() if coverage else None

@@ -46,17 +46,22 @@ class OnTerminal:
     ) -> None:
         screen, terminal = pty.openpty()
         set_up(terminal, modes, columns)
-        with as_at_login():
-            self.process = subprocess.Popen(
-                [SHELL, "-c", START, os.ttyname(terminal), *command],
-                stdin=terminal,
-                stdout=terminal,
-                stderr=terminal,
-                cwd=cwd,
-                env=env,
-                start_new_session=True,
-            )
-        os.close(terminal)
+        try:
+            with as_at_login():
+                self.process = subprocess.Popen(
+                    [SHELL, "-c", START, os.ttyname(terminal), *command],
+                    stdin=terminal,
+                    stdout=terminal,
+                    stderr=terminal,
+                    cwd=cwd,
+                    env=env,
+                    start_new_session=True,
+                )
+        except BaseException:
+            os.close(screen)
+            raise
+        finally:
+            os.close(terminal)
         self.screen: fdpexpect.fdspawn[str] = fdpexpect.fdspawn(
             screen, encoding="utf-8", codec_errors="backslashreplace"
         )
