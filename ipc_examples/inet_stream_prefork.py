@@ -34,12 +34,11 @@ import socket
 import sys
 import time
 from multiprocessing.connection import wait
-from typing import BinaryIO
 
 CHILDREN = 4  # and so many clients at once; others wait in the queue
 LONGEST = 20.0  # seconds that a client may take in all
-LAST_CALL = 1.0  # seconds that a child goes on accepting when it has to end
-RETRY_DELAY = 1.0  # seconds, after a child or a fork() that failed
+# Seconds: that a child, told to end, still accepts; after one that failed.
+LAST_CALL, RETRY_DELAY = 1.0, 1.0
 WAITED = {signal.SIGCHLD, signal.SIGTERM}  # a child has ended; so shall we
 
 
@@ -109,12 +108,14 @@ def supervise(listener: socket.socket) -> None:
             try:
                 reap(children)
                 while len(children) < CHILDREN and not ours.closed:
-                    children.add(start_child(listener, reader, ours))
+                    children.add(start_child(listener, reader, writer))
                 if children and signal.sigwait(WAITED) == signal.SIGTERM:
                     ours.close()
             except OSError as error:
                 complain(error)
                 time.sleep(RETRY_DELAY)  # or we might be kept busy
+                if signal.SIGTERM in signal.sigpending():
+                    ours.close()
 
 
 def reap(children: set[int]) -> None:
@@ -130,18 +131,18 @@ def reap(children: set[int]) -> None:
             raise ChildProcessError(f"a child ended with status {status}")
 
 
-def start_child(listener: socket.socket, reader: int, ours: BinaryIO) -> int:
+def start_child(listener: socket.socket, reader: int, writer: int) -> int:
     """Fork a child that serves; return its process id.
 
-    :param reader: the descriptor of the children's end of the lifeline
-    :param ours: the parent's end
+    :param reader: the children's end of the lifeline, a descriptor
+    :param writer: the parent's end
     :raises OSError: if there is no room for a process
 
     See :manpage:`fork(2)`.
     """
     if (child := os.fork()) == 0:
         try:
-            ours.close()  # or the child would keep itself alive
+            os.close(writer)  # or the child would keep itself alive
             serve(listener, reader)
             os._exit(0)
         except Exception as error:

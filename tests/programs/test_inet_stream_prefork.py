@@ -371,6 +371,27 @@ class TestTheEnd:
             running.line()
             assert running.finish() == TERMINATED
 
+    @pytest.mark.parametrize("room", [0, 2])
+    def test_it_is_heard_while_no_process_can_be_made(self, room: int) -> None:
+        """Without so many children as it wants it never waits for signals."""
+
+        def fork_if_there_is_room() -> int:
+            if not places:
+                raise OSError(errno.EAGAIN, "no room")
+            places.pop()
+            return fork()
+
+        places = [True] * room
+        fork = os.fork
+        replace = {"os.fork": fork_if_there_is_room, "RETRY_DELAY": 0.01}
+        with RunningProgram(NAME, replace=replace) as running:
+            line = f"{NAME}: [Errno {errno.EAGAIN}] no room"
+            assert running.stderr_line() == line
+            running.signal(signal.SIGTERM)
+            ended = running.finish()
+        assert ended.status == -signal.SIGTERM
+        assert {*ended.err.splitlines()} <= {line}
+
 
 class TestLimits:
     @pytest.mark.slow
