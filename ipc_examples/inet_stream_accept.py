@@ -86,8 +86,8 @@ def listener_at(host: str) -> socket.socket:
 
     Where *host* has several addresses, the first that can be had is taken.
 
-    :param host: a name or address of this machine; ``0.0.0.0`` and ``::``
-        stand for all its addresses
+    :param host: a name or address of this machine; ``0.0.0.0`` stands for
+        all its IPv4 addresses, and ``::`` for all its IPv6 addresses
     :raises OSError: if *host* is unknown; if none of its addresses can be
         had, for the reason of the last
     :raises UnicodeError: if *host* cannot be a name

@@ -62,7 +62,7 @@ def run(listener: socket.socket) -> int:
                 elif key.data == "client":
                     try:
                         answer(listener, f"{ended} ended, {failed} failed")
-                    except OSError as error:  # no room for a connection
+                    except OSError as error:  # mostly no room for a connection
                         log(f"client: {error}")
                         selector.unregister(listener)
                         listen = time.monotonic() + 1
@@ -71,7 +71,8 @@ def run(listener: socket.socket) -> int:
                     status, child = key.data.wait(), None
                     ended, failed = ended + 1, failed + (status != 0)
                     log(f"child: status {status}")
-            if time.monotonic() >= listen:  # the clock has no descriptor here
+            # Now the clock, which has no descriptor here.
+            if time.monotonic() >= listen:
                 selector.register(listener, EVENT_READ, "client")
                 listen = float("inf")
             if time.monotonic() >= due:
@@ -100,12 +101,12 @@ def send_signals_to(wakeup: socket.socket) -> None:
 def answer(listener: socket.socket, report: str) -> None:
     """Tell *report* to a client that has connected.
 
-    :raises OSError: if there is no room for the connection
+    :raises OSError: if there is no connection, or no room for it
 
     See :manpage:`accept(2)`, "Errors".
     """
     with listener.accept()[0] as connection, suppress(OSError):
-        connection.send(f"{report}\n".encode())  # or not: its misfortune
+        connection.send(f"{report}\n".encode())  # if it is still there
     log(f"client: {report}")
 
 

@@ -41,7 +41,7 @@ ESCAPES = {code: ascii(chr(code))[1:-1] for code in CODES}
 
 
 def at_mark(connection: socket.socket) -> bool:
-    """Return True if the next byte to be read is the first after the mark.
+    """Return True if the stream has been read up to the urgent mark.
 
     See :manpage:`tcp(7)`, ``SIOCATMARK``, and :manpage:`sockatmark(3)`.
     """

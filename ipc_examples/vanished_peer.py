@@ -84,7 +84,8 @@ def user_timeout(connection: socket.socket) -> None:
 def heartbeat(connection: socket.socket) -> None:
     """Send numbered bytes, which the peer's program is to send back.
 
-    :raises TimeoutError: if BEATS in a row had no answer; or ETIMEDOUT
+    :raises TimeoutError: if BEATS in a row had no answer within INTERVAL;
+        or ETIMEDOUT
     :raises OSError: if the connection breaks, or has ended
     """
     missed = 0
