@@ -50,11 +50,17 @@ def source(program: str) -> str:
 
 
 @functools.cache
+def nodes_of(text: str) -> tuple[ast.AST, ...]:
+    """Return all of the syntax tree of a program's source."""
+    return tuple(ast.walk(ast.parse(text)))
+
+
+@functools.cache
 def calls_of(program: str) -> frozenset[str]:
     """Return the calls of *program*: "print", "os.fork", "listener.bind"."""
     return frozenset(
         ast.unparse(node.func)
-        for node in ast.walk(ast.parse(source(program)))
+        for node in nodes_of(source(program))
         if isinstance(node, ast.Call)
     )
 
@@ -83,7 +89,7 @@ def handles_signals(program: str) -> bool:
     default = {"signal.SIG_DFL", "signal.SIG_IGN"}
     text = source(program)
     found = blocks_signals(program) or ".add_signal_handler(" in text
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes_of(text):
         match node:
             case ast.Call(ast.Attribute(attr="signal"), [number, handler]):
                 found |= (
