@@ -37,9 +37,9 @@ from multiprocessing.connection import wait
 
 CHILDREN = 4  # and so many clients at once; others wait in the queue
 LONGEST = 20.0  # seconds that a client may take in all
-# Seconds: that a child, told to end, still accepts; after one that failed.
+# Seconds: a child that is to end still accepts; a pause after a failure.
 LAST_CALL, RETRY_DELAY = 1.0, 1.0
-WAITED = {signal.SIGCHLD, signal.SIGTERM}  # a child has ended; so shall we
+WAITED = {signal.SIGCHLD, signal.SIGTERM}  # a child ended; we are to end
 
 
 def serve(listener: socket.socket, lifeline: int) -> None:

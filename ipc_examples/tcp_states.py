@@ -45,7 +45,7 @@ STATES = {  # as in Linux's net/tcp_states.h
     "0A": "LISTEN",
     "0B": "CLOSING",
 }
-# They end when the other end's system answers.
+# Most end at once, when the other end's system answers.
 PASSING = {"SYN_SENT", "SYN_RECV", "FIN_WAIT1", "LAST_ACK", "CLOSING"}
 PAUSE = 0.01  # seconds between two looks
 
@@ -84,8 +84,8 @@ def follow() -> Iterator[tuple[str, str, str]]:
 def settled(client: int, server: int) -> Ends:
     """Return the states of both ends once they change no more by themselves.
 
-    It waits for as long as a FIN is held up by data for which the other end
-    has no room.
+    It waits for as long as the other end's system does not answer, or has no
+    room for the data in front of a FIN.
 
     :param client: its port
     :param server: its port
