@@ -37,7 +37,7 @@ from multiprocessing.connection import wait
 
 CHILDREN = 4  # and so many clients at once; others wait in the queue
 LONGEST = 20.0  # seconds that a client may take in all
-# Seconds: a child that is to end still accepts; a pause after a failure.
+# Seconds that a child told to end still accepts; seconds of a pause.
 LAST_CALL, RETRY_DELAY = 1.0, 1.0
 WAITED = {signal.SIGCHLD, signal.SIGTERM}  # a child ended; we are to end
 
