@@ -148,7 +148,7 @@ def deaf_peer() -> Iterator[socket.socket]:
 
 
 def deafen(peer: socket.socket) -> None:
-    """Drop what arrives for *peer*, before TCP sees it.
+    """Drop what arrives for *peer*, before TCP acts on it.
 
     So nothing is acknowledged. It can still send.
 
