@@ -62,7 +62,7 @@ def run(listener: socket.socket) -> int:
                 elif key.data == "client":
                     try:
                         answer(listener, f"{ended} ended, {failed} failed")
-                    except OSError as error:  # such as no room for a connection
+                    except OSError as error:  # as for want of room
                         log(f"client: {error}")
                         selector.unregister(listener)
                         listen = time.monotonic() + 1
