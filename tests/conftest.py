@@ -14,11 +14,11 @@ from hypothesis.configuration import set_hypothesis_home_dir
 # Before it is imported, so that its assertions explain themselves.
 pytest.register_assert_rewrite("tests.harness")
 
+from tests.harness.fork_server import stop_server, use_server  # noqa: E402
 from tests.harness.keep_results import KeepResults, add_option  # noqa: E402
 from tests.harness.process_states import STORIES  # noqa: E402
 from tests.harness.results_plugin import Results  # noqa: E402
 from tests.harness.running import Status, in_words  # noqa: E402
-from tests.harness.small_process import start_server  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -33,9 +33,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):  # started below, with all blocked
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+    use_server()
     set_hypothesis_home_dir(config.cache.mkdir("hypothesis"))
     config.pluginmanager.register(Results())
     config.pluginmanager.register(KeepResults())
+
+
+def pytest_unconfigure() -> None:
+    stop_server()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -89,12 +94,6 @@ def no_colours() -> Iterator[None]:
         patch.delenv("FORCE_COLOR", raising=False)
         patch.setenv("NO_COLOR", "1")
         yield
-
-
-@pytest.fixture(scope="session")
-def fork_server() -> None:
-    """Start what `in_small_process` needs, before directories change."""
-    start_server()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

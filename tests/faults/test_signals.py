@@ -33,7 +33,7 @@ OF_A_CHILD = [
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(240),
-    pytest.mark.usefixtures("fork_server", "empty_directory"),
+    pytest.mark.usefixtures("empty_directory"),
 ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import functools
 import importlib
 import os
@@ -19,14 +18,15 @@ import struct
 import subprocess
 import sys
 import time
-import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 
 from tests.harness.catalogue import FILES, FORKING, NOT_COLLECTING, ROOT
 from tests.harness.coverage_at_signals import (
+    coverage_here,
     install_coverage_save,
     save_coverage_of,
 )
+from tests.harness.fork_server import Action, fork
 from tests.harness.process_states import (
     STATES,
     STORIES,
@@ -43,22 +43,13 @@ DEADLINE = 10.0  # seconds, each time something is waited for
 IDLE_TRIES = 4  # in each of which a process that spins or polls would run
 QUIET = 0.03  # seconds: who polls does so more often
 POLL = 0.0005  # seconds between two looks at what is no event
+ENOUGH = 1.0  # seconds for which a program may talk while we only listen
 SPIN = 1.0  # seconds of processor time: no orphan has so much to do
 # What a shell starts programs with, though pytest or nohup changed it for us.
 DEADLY = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM)
 
 # Known from the first: or each program that looks up a host would import it.
 importlib.import_module("encodings.idna")
-
-
-def adopt_orphans() -> None:
-    """Make a grandchild without a parent our child: so we learn of it."""
-    if sys.platform == "linux":
-        pr_set_child_subreaper = 36
-        ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
-
-
-adopt_orphans()
 
 
 def run_file(program: str, *arguments: str) -> None:
@@ -75,14 +66,17 @@ def main_of(
 
     :param names: take the place of its own
     """
+    importlib.import_module(f"ipc_examples.{program}")
+    return functools.partial(run_main, program, arguments, names)
+
+
+def run_main(
+    program: str, arguments: tuple[str, ...], names: dict[str, object]
+) -> NoReturn:
     module: Any = importlib.import_module(f"ipc_examples.{program}")
-
-    def run() -> NoReturn:
-        vars(module).update(names)
-        sys.argv = [f"{program}.py", *arguments]
-        sys.exit(module.main())
-
-    return run
+    vars(module).update(names)
+    sys.argv = [f"{program}.py", *arguments]
+    sys.exit(module.main())
 
 
 def anew(
@@ -90,8 +84,9 @@ def anew(
 ) -> Callable[[], NoReturn]:
     """Return a function that replaces this process by Python with *program*.
 
-    It is for a program that forks many times: a fork copies the page tables of
-    all that a process holds, and a test's process holds every test.
+    It is for a program that forks many times. Where coverage is measured, it
+    would be a fork of this process, which holds every test: each of its own
+    forks would copy the page tables of all that.
 
     :param names: take the place of its own, if their repr() tells them
     """
@@ -188,6 +183,16 @@ class Stream:
         self.pending += data
         self.ended = not data
 
+    def read_on(self) -> None:
+        """Read until nothing comes for a moment, or for too long."""
+        end = time.monotonic() + ENOUGH
+        while (
+            not self.ended
+            and time.monotonic() < end
+            and is_readable(self.descriptor)
+        ):
+            self.fill()
+
     def take(self, end: int | None = None) -> str:
         end = len(self.pending) if end is None else end
         taken, self.pending = self.pending[:end], self.pending[end:]
@@ -201,6 +206,11 @@ class RunningProgram:
     runs on as its parent, is seen to in any case. A program that a signal
     ends leaves its children to the system: they must end by themselves. So
     does one that ignores SIGCHLD, of which a child may be the last to end.
+
+    If it can be told by a pickle, it is a fork of the server
+    (``fork_server.py``). Then it has none of this process's descriptors, and
+    nothing of what a test has changed here, as by monkeypatch: that goes into
+    *replace*.
 
     :param program: its name, or a function to call instead
     :param stdin: what its standard input holds, at most 64 KiB
@@ -224,30 +234,35 @@ class RunningProgram:
         err, childs_err = os.pipe()
         os.write(feed, stdin)
         os.close(feed)
-        self.pid = os.fork()
-        if self.pid == 0:
-            status = 1
-            try:
-                os.close(out)
-                os.close(err)
-                make_standard((inlet, childs_out, childs_err), encoding)
-                action = action_of(program, arguments, replace or {})
-                status = perform(action)
-                print(end="", flush=True)
-            except BaseException:  # noqa: BLE001 - nobody else would tell
-                traceback.print_exc()
-            finally:
-                os._exit(status)
+        self.out, self.err = Stream(out), Stream(err)
+        action = functools.partial(
+            run_standard, program, arguments, replace or {}, encoding
+        )
+        self.pid = self.start(action, [inlet, childs_out, childs_err])
         with contextlib.suppress(PermissionError):  # it was the first
             os.setpgid(self.pid, self.pid)
-        for descriptor in (inlet, childs_out, childs_err):
-            os.close(descriptor)
-        self.out, self.err = Stream(out), Stream(err)
         self.name = name or getattr(program, "__name__", str(program))
         self.story = [f"{shlex.join((self.name, *arguments))} was started"]
         if replace:
             self.story[0] += f", with another {', '.join(replace)}"
         STORIES.append(self.story)
+
+    def start(self, action: Action, theirs: list[int]) -> int:
+        """Let a new process do *action*; return its id, and close *theirs*.
+
+        Where coverage is measured, only a fork of this process is measured.
+        """
+        streams = self.out, self.err
+        ours = [stream.descriptor for stream in streams]
+        try:
+            return fork(action, theirs, ours, here=bool(coverage_here()))
+        except BaseException:
+            for stream in streams:
+                stream.close()
+            raise
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
 
     def __enter__(self) -> Self:
         return self
@@ -275,8 +290,7 @@ class RunningProgram:
     def add_unread_output(self) -> None:
         """Add to the story what a test that fails has not looked at."""
         for stream in (self.out, self.err):
-            while not stream.ended and is_readable(stream.descriptor):
-                stream.fill()
+            stream.read_on()
         if (status := status_if_ended(self.pid)) is not None:
             self.story.append(f"it had ended when the test failed: {status!r}")
         if self.out.pending or self.err.pending:
@@ -382,7 +396,7 @@ class RunningProgram:
         }
         rest = max(0.0, deadline - time.monotonic())
         ready = select.select(streams, [], [], rest)[0]
-        if not ready:
+        if not (rest and ready):  # it may write for ever
             raise TimeoutError(self.describe_processes(what))
         for descriptor in ready:
             streams[descriptor].fill()
@@ -391,8 +405,7 @@ class RunningProgram:
         """Return that *what* was awaited in vain, and why that may be."""
 
         def read_errors() -> bytes:
-            while not self.err.ended and is_readable(self.err.descriptor):
-                self.err.fill()
+            self.err.read_on()
             found, self.err.pending = self.err.pending, b""
             return found
 
@@ -565,26 +578,25 @@ def exit_report_error(
 
 def outliving_child(fork: Callable[[], int]) -> Callable[[], int]:
     """Return a fork from which the parent goes on when the child has ended."""
+    return functools.partial(fork_and_wait, fork)
 
-    def fork_and_wait() -> int:
-        if pid := fork():
-            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        return pid
 
-    return fork_and_wait
+def fork_and_wait(fork: Callable[[], int]) -> int:
+    if pid := fork():
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return pid
 
 
 def act_in_child(action: Callable[[], object]) -> Callable[[], int]:
     """Return a fork after which the child begins with *action*."""
-    fork = os.fork
+    return functools.partial(fork_and_act, os.fork, action)
 
-    def fork_and_act() -> int:
-        pid = fork()
-        if pid == 0:
-            action()
-        return pid
 
-    return fork_and_act
+def fork_and_act(fork: Callable[[], int], action: Callable[[], object]) -> int:
+    pid = fork()
+    if pid == 0:
+        action()
+    return pid
 
 
 def as_unprivileged_user(
@@ -592,29 +604,29 @@ def as_unprivileged_user(
 ) -> Callable[[], object]:
     """Return a run of *program* by a user who may do little."""
     main = main_of(program, *arguments)  # while we may read the file
+    return functools.partial(call_unprivileged, main)
 
-    def run() -> None:
-        if os.getuid() == 0:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-        main()
 
-    return run
+def call_unprivileged(function: Callable[[], object]) -> None:
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    function()
 
 
 def in_removed_directory(
     program: str, *arguments: str
 ) -> Callable[[], object]:
     """Return a run of *program* where its working directory is no more."""
+    return functools.partial(remove_directory_and_run, program, *arguments)
 
-    def run() -> None:
-        os.mkdir("gone")
-        os.chdir("gone")
-        os.rmdir("../gone")
-        run_file(program, *arguments)
 
-    return run
+def remove_directory_and_run(program: str, *arguments: str) -> None:
+    os.mkdir("gone")
+    os.chdir("gone")
+    os.rmdir("../gone")
+    run_file(program, *arguments)
 
 
 def kill_self() -> None:
@@ -703,12 +715,23 @@ def times_run(pid: int) -> int:
         return int(schedstat.read().split()[2])
 
 
-def make_standard(descriptors: tuple[int, int, int], encoding: str) -> None:
+def run_standard(
+    program: str | Callable[[], object],
+    arguments: tuple[str, ...],
+    replace: Mapping[str, object],
+    encoding: str,
+) -> int:
+    """Make this process a standard one; do what RunningProgram is given.
+
+    :returns: the exit status
+    """
+    make_standard(encoding)
+    return perform(action_of(program, arguments, replace))
+
+
+def make_standard(encoding: str) -> None:
     """Make this process as a shell makes one, and Python in it."""
     os.setpgid(0, 0)
-    for number, descriptor in enumerate(descriptors):
-        os.dup2(descriptor, number)
-        os.close(descriptor)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding=encoding, closefd=False)  # noqa: SIM115
     sys.stderr = open(  # noqa: SIM115

@@ -1,33 +1,26 @@
-"""Calls a function where forks are cheap: in a process that holds little.
+"""Calls a function in a small process, where what it forks costs little.
 
-A fork copies the page tables of all that a process holds, and a worker holds
-every test. So what forks hundreds of times does so in a process that has
-imported its own module alone, and not even pytest: a fork of multiprocessing's
-server, which each worker starts once.
+That is for what forks hundreds of times; see ``fork_server.py``.
 """
 
 from __future__ import annotations
 
 import functools
-import multiprocessing
 import os
+import pickle
 import signal
 import sys
-import tempfile
 import traceback
-from multiprocessing import forkserver
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
+from tests.harness.fork_server import adopt_orphans, fork
 from tests.harness.process_states import STORIES
-from tests.harness.running import adopt_orphans
+from tests.harness.running import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing.connection import Connection
 
 Result = TypeVar("Result")
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.harness.signal_injection.faults"])
 
 
 class SmallProcessError(AssertionError):
@@ -42,20 +35,6 @@ class Answer(NamedTuple):
     stories: list[list[str]]  # of the programs that it ran
 
 
-def start_server() -> None:
-    """Start the process of which the others are forks.
-
-    Its socket is made in the directory for temporary files.
-    """
-    before = dict(os.environ)
-    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
-    try:
-        forkserver.ensure_running()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
 def in_small_process(
     function: Callable[..., Result], *arguments: object, **named: object
 ) -> Result:
@@ -64,51 +43,52 @@ def in_small_process(
     :raises SmallProcessError: if it raises an exception, or its process ends
     """
     __tracebackhide__ = True
-    ours, theirs = CONTEXT.Pipe(duplex=False)
-    place = os.getcwd(), dict(os.environ)
-    process = CONTEXT.Process(
-        target=send_answer,
-        args=(theirs, place, functools.partial(function, *arguments, **named)),
-    )
-    process.start()
-    theirs.close()
-    try:
-        answer: Answer = ours.recv()
-    except EOFError:
-        process.join()
-        name = function.__name__
+    call = functools.partial(function, *arguments, **named)
+    answer, status = answer_and_end(functools.partial(send_answer, call))
+    if not answer:
         raise SmallProcessError(
-            f"the process of {name} ended, {process.exitcode}"
-        ) from None
-    finally:
-        ours.close()
-        process.terminate()
-        process.join()
+            f"the process of {function.__name__} ended: {status!r}"
+        )
     STORIES.extend(answer.stories)
     if answer.error:
         raise SmallProcessError(answer.error)
     return cast("Result", answer.result)
 
 
-def send_answer(
-    connection: Connection,
-    place: tuple[str, dict[str, str]],
-    function: Callable[[], object],
-) -> None:
-    """Call the function in this process, which is to be like the worker.
+def answer_and_end(
+    action: Callable[[int], None],
+) -> tuple[Answer | None, Status]:
+    """Return the answer of a process that does *action*, and its status."""
+    __tracebackhide__ = True
+    inlet, outlet = os.pipe()
+    answer: Answer | None = None
+    with open(inlet, "rb") as answers:
+        try:
+            pid = fork(action, [0, 1, 2, outlet], [inlet])
+        finally:
+            os.close(outlet)
+        try:
+            answer = pickle.load(answers)  # noqa: S301 - it is our own
+        except (EOFError, pickle.UnpicklingError):
+            pass  # how it ended is to tell
+        finally:
+            os.kill(pid, signal.SIGTERM)
+            wait_status = os.waitpid(pid, 0)[1]
+    return answer, Status(os.waitstatus_to_exitcode(wait_status))
 
-    :param place: the current directory, and the environment
-    """
-    directory, environment = place
-    os.chdir(directory)
-    os.environ.clear()
-    os.environ.update(environment)
-    tempfile.tempdir = None  # it asks TMPDIR
+
+def send_answer(function: Callable[[], object], outlet: int) -> None:
+    """Call the function in this process, and send what comes of it."""
     adopt_orphans()
+    STORIES.clear()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     result, error = None, ""
     try:
         result = function()
     except BaseException:  # noqa: BLE001 - the test shall tell
         error = traceback.format_exc()
-    connection.send(Answer(result, error, STORIES))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    answer = pickle.dumps(Answer(result, error, STORIES))
+    with open(outlet, "wb") as answers:
+        answers.write(answer)

@@ -336,6 +336,19 @@ def test_a_child_acts_first_and_is_outlived() -> None:
     assert finish(fork_and_print).out == "child\nparent True\n"
 
 
+def test_who_writes_for_ever_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def write() -> None:
+        while True:
+            print("on and on", file=sys.stderr)
+
+    monkeypatch.setattr(running, "DEADLINE", 0.2)
+    monkeypatch.setattr(running, "ENOUGH", 0.1)
+    with pytest.raises(TimeoutError, match="on and on"):
+        finish(write)
+
+
 @pytest.mark.parametrize(
     ("value", "scale", "names"),
     [
