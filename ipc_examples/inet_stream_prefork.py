@@ -115,7 +115,7 @@ def supervise(listener: socket.socket) -> None:
                 complain(error)
                 time.sleep(RETRY_DELAY)  # or we might be kept busy
                 if signal.SIGTERM in signal.sigpending():
-                    ours.close()
+                    ours.close()  # it has come while nothing succeeded
 
 
 def reap(children: set[int]) -> None:

@@ -55,6 +55,7 @@ NOT_REACHED = (
     "children.discard(ended[0])",
     "if status := os.wait",
     "raise ChildProcessError",
+    "ours.close()  # it has come",
     "end = time.monotonic() + LAST_CALL",
     "with contextlib.suppress(BlockingIOError):  # the queue",
     "while time.monotonic() < end",
