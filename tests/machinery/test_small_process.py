@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import resource
@@ -33,11 +34,12 @@ from tests.harness.running import (
     children_of,
     error_line,
     kill_self,
+    wait_until_blocked,
 )
 from tests.harness.small_process import SmallProcessError, in_small_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = [
@@ -167,11 +169,22 @@ print(sorted(os.environ.items()))
     assert ended == (0, "\n".join(map(str, lines)), "")
 
 
+@contextlib.contextmanager
+def blocking(number: int) -> Iterator[None]:
+    """Block a signal in this process for a while."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @both
 def test_it_has_the_signals_of_a_program(
     way: Callable[[str], Callable[[], object]],
 ) -> None:
-    with RunningProgram(way("import signal; signal.pause()")) as program:
+    action = way("import signal; signal.pause()")
+    with blocking(signal.SIGTERM), RunningProgram(action) as program:
         program.wait_until_blocked()
         blocked, ignored, caught = (
             signals_of(program.pid, what) for what in ("Blk", "Ign", "Cgt")
@@ -186,6 +199,11 @@ def test_it_has_only_standard_descriptors() -> None:
     assert (status, err) == (0, "")
     kinds = [line.partition(":")[0] for line in out.splitlines()]
     assert kinds == ["pipe"] * 3
+
+
+def test_it_imports_nothing_from_the_current_directory() -> None:
+    script = "import sys; print('' in sys.path)"
+    assert finish(in_server(script)) == (0, "False\n", "")
 
 
 def test_no_fork_of_ours_has_a_descriptor_of_the_server() -> None:
@@ -376,8 +394,40 @@ def test_a_call_in_a_small_process_returns_its_result() -> None:
 
 def test_a_call_that_cannot_be_told_returns_its_result_as_well() -> None:
     is_small = "'pytest' not in __import__('sys').modules"
+    STORIES.append(["before"])
     assert in_small_process(eval, is_small) is True
     assert in_small_process(lambda: eval(is_small)) is False  # noqa: S307
+    assert STORIES == [["before"]]
+
+
+def test_a_small_process_blocks_no_signal() -> None:
+    """Though its server started when one was blocked."""
+    stop_server()
+    with blocking(signal.SIGTERM):
+        blocked = in_small_process(
+            signal.pthread_sigmask, signal.SIG_BLOCK, []
+        )
+    assert blocked == set()
+
+
+def test_a_small_process_ends_by_control_c() -> None:
+    """Though its server does not."""
+    handler = in_small_process(signal.getsignal, signal.SIGINT)
+    assert handler == signal.default_int_handler
+
+
+def test_a_small_process_adopts_orphans() -> None:
+    in_small_process(exec, FORK_TWICE)
+
+
+FORK_TWICE = """
+import os
+if (child := os.fork()) == 0:
+    os.fork()
+    os._exit(0)
+os.waitpid(child, 0)
+os.wait()  # for the orphan
+"""
 
 
 def test_an_exception_in_a_small_process_is_told() -> None:
@@ -388,7 +438,7 @@ def test_an_exception_in_a_small_process_is_told() -> None:
 @pytest.mark.parametrize(
     ("function", "arguments", "words"),
     [
-        (os._exit, [3], "_exit ended: status 3"),
+        (exec, ["import posix; posix._exit(3)"], "exec ended: status 3"),
         (kill_self, [], "kill_self ended: killed by SIGKILL"),
     ],
 )
@@ -418,12 +468,29 @@ def test_the_stories_of_a_small_process_are_told_here() -> None:
     ]
 
 
-def test_a_small_process_ends_when_the_test_s_time_is_over(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_small_process_tidies_up_when_the_test_s_time_is_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     server()
     before = open_descriptors(), children_of(os.getpid())
-    monkeypatch.setattr(pickle, "load", fail)
+
+    def wait_and_fail(_: object) -> NoReturn:
+        (process,) = children_of(os.getpid()) - before[1]
+        wait_until_blocked(process)
+        raise TimeoutError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pickle, "load", wait_and_fail)
     with pytest.raises(TimeoutError):
-        in_small_process(signal.pause)
+        in_small_process(exec, WAIT_AND_TIDY_UP)
+    assert os.listdir() == ["tidied up"]
     assert (open_descriptors(), children_of(os.getpid())) == before
+
+
+WAIT_AND_TIDY_UP = """
+import os, signal
+try:
+    signal.pause()
+finally:
+    os.mkdir("tidied up")
+"""
