@@ -271,17 +271,17 @@ def serve(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as channel:
         while theirs := socket.recv_fds(channel, 1, MOST, flags)[1]:
             fork_orphan(channel, theirs)
-            for each in theirs:
-                os.close(each)
 
 
 def fork_orphan(channel: socket.socket, theirs: list[int]) -> None:
-    """Fork twice, and tell when the first of the two has ended.
+    """Fork twice; close *theirs*; tell when the first of the two has ended.
 
     :raises ChildProcessError: it could not fork
     """
     if (between := os.fork()) == 0:
         fork_and_end(channel, theirs)
+    for each in theirs:
+        os.close(each)
     if os.waitpid(between, 0)[1]:
         raise ChildProcessError("there was no second fork")
     channel.send(NUMBER.pack(0))
