@@ -198,7 +198,8 @@ def test_it_has_only_standard_descriptors() -> None:
     status, out, err = finish(in_server(DESCRIPTORS))
     assert (status, err) == (0, "")
     kinds = [line.partition(":")[0] for line in out.splitlines()]
-    assert kinds == ["pipe"] * 3
+    # Some versions of libffi, which ctypes loads, keep their own file open.
+    assert [k for k in kinds if "libffi" not in k] == ["pipe"] * 3
 
 
 def test_it_imports_nothing_from_the_current_directory() -> None:
