@@ -302,21 +302,22 @@ def test_the_server_s_death_is_told() -> None:
 def test_that_the_server_cannot_start_is_told_with_the_reason(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    stop_server()
-    before = open_descriptors()
     monkeypatch.setattr(fork_server, "ROOT", tmp_path)
-    with pytest.raises(ForkServerError, match="No module named 'tests'"):
-        finish(in_server(""))
-    assert open_descriptors() == before
+    assert_cannot_start(ForkServerError, "No module named 'tests'")
 
 
 def test_that_there_is_no_python_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "missing"))
+    assert_cannot_start(FileNotFoundError, "missing")
+
+
+def assert_cannot_start(error: type[Exception], words: str) -> None:
+    """See that a new server does not start, and leaves nothing open."""
     stop_server()
     before = open_descriptors()
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "missing"))
-    with pytest.raises(FileNotFoundError, match="missing"):
+    with pytest.raises(error, match=words):
         finish(in_server(""))
     assert open_descriptors() == before
 
